@@ -1,0 +1,264 @@
+/**
+ * The architectural state of one logical processor (SDM vol. 1, section 3.2; vol. 3, chapter 2). What generated code
+ * touches (general registers, RIP, flags, segment bases) lives in the machine's linear memory and is seen here through
+ * typed views; the rest are plain fields.
+ */
+import * as layout from '../engine/layout';
+
+/** RFLAGS bits (SDM vol. 1, section 3.4.3). */
+export const enum Flag {
+  CF = 1 << 0,
+  /** Bit 1 always reads 1. */
+  FIXED = 1 << 1,
+  PF = 1 << 2,
+  AF = 1 << 4,
+  ZF = 1 << 6,
+  SF = 1 << 7,
+  TF = 1 << 8,
+  IF = 1 << 9,
+  DF = 1 << 10,
+  OF = 1 << 11,
+  IOPL = 3 << 12,
+  NT = 1 << 14,
+  RF = 1 << 16,
+  VM = 1 << 17,
+  AC = 1 << 18,
+  VIF = 1 << 19,
+  VIP = 1 << 20,
+  ID = 1 << 21,
+}
+
+/** The six flags arithmetic instructions write. */
+export const STATUS_FLAGS = Flag.CF | Flag.PF | Flag.AF | Flag.ZF | Flag.SF | Flag.OF;
+
+/** CR0 bits (SDM vol. 3, section 2.5). */
+export const enum Cr0 {
+  PE = 1 << 0,
+  MP = 1 << 1,
+  EM = 1 << 2,
+  TS = 1 << 3,
+  ET = 1 << 4,
+  NE = 1 << 5,
+  WP = 1 << 16,
+  AM = 1 << 18,
+  NW = 1 << 29,
+  CD = 1 << 30,
+  PG = 0x80000000,
+}
+
+/** CR4 bits (SDM vol. 3, section 2.5). */
+export const enum Cr4 {
+  VME = 1 << 0,
+  PVI = 1 << 1,
+  TSD = 1 << 2,
+  DE = 1 << 3,
+  PSE = 1 << 4,
+  PAE = 1 << 5,
+  MCE = 1 << 6,
+  PGE = 1 << 7,
+  PCE = 1 << 8,
+  OSFXSR = 1 << 9,
+  OSXMMEXCPT = 1 << 10,
+  UMIP = 1 << 11,
+  LA57 = 1 << 12,
+  FSGSBASE = 1 << 16,
+  PCIDE = 1 << 17,
+  OSXSAVE = 1 << 18,
+  SMEP = 1 << 20,
+  SMAP = 1 << 21,
+  PKE = 1 << 22,
+  CET = 1 << 23,
+}
+
+/** IA32_EFER bits (SDM vol. 3, section 2.2.1). */
+export const enum Efer {
+  SCE = 1 << 0,
+  LME = 1 << 8,
+  LMA = 1 << 10,
+  NXE = 1 << 11,
+}
+
+/** Access-rights bits of a hidden segment part, in the layout of SDM vol. 3, section 25.4.1 (table "access rights"). */
+export const enum AccessRights {
+  TYPE = 0xf,
+  S = 1 << 4,
+  DPL = 3 << 5,
+  P = 1 << 7,
+  AVL = 1 << 12,
+  L = 1 << 13,
+  DB = 1 << 14,
+  G = 1 << 15,
+  UNUSABLE = 1 << 16,
+}
+
+/** A segment register, LDTR or TR with its hidden part (SDM vol. 3, section 3.4.3). */
+export class SegmentRegister {
+  selector = 0;
+  /** Last valid byte offset (already scaled by the granularity); u32. */
+  limit = 0xffff;
+  /** See `AccessRights`. */
+  rights = AccessRights.UNUSABLE as number;
+
+  /** `bases[index]` is where the hidden base is stored, so that generated code can read it. */
+  constructor(
+    private readonly bases: BigUint64Array,
+    private readonly index: number,
+  ) {}
+
+  get base(): bigint {
+    return this.bases[this.index];
+  }
+  set base(value: bigint) {
+    this.bases[this.index] = value;
+  }
+  get type(): number {
+    return this.rights & AccessRights.TYPE;
+  }
+  get dpl(): number {
+    return (this.rights >> 5) & 3;
+  }
+  get present(): boolean {
+    return (this.rights & AccessRights.P) !== 0;
+  }
+  /** L: 64-bit code segment. */
+  get long(): boolean {
+    return (this.rights & AccessRights.L) !== 0;
+  }
+  /** D/B: 32-bit default operand size, or 32-bit stack pointer. */
+  get big(): boolean {
+    return (this.rights & AccessRights.DB) !== 0;
+  }
+  get unusable(): boolean {
+    return (this.rights & AccessRights.UNUSABLE) !== 0;
+  }
+}
+
+/** GDTR and IDTR. */
+export interface TableRegister {
+  base: bigint;
+  limit: number;
+}
+
+export class CpuState {
+  /** RAX..R15, index by `Gpr`. */
+  readonly gpr: BigUint64Array;
+  /** ES, CS, SS, DS, FS, GS; index by `Seg`. */
+  readonly segments: readonly SegmentRegister[];
+  readonly ldtr: SegmentRegister;
+  readonly tr: SegmentRegister;
+  readonly gdtr: TableRegister = { base: 0n, limit: 0xffff };
+  readonly idtr: TableRegister = { base: 0n, limit: 0xffff };
+
+  /** Current privilege level 0..3. */
+  cpl = 0;
+  cr0 = 0x60000010;
+  cr2 = 0n;
+  cr3 = 0n;
+  cr4 = 0;
+  /** CR8, the task-priority register. */
+  cr8 = 0;
+  efer = 0;
+  xcr0 = 1n;
+  /** DR0..DR3. */
+  readonly breakpointAddresses: bigint[] = [0n, 0n, 0n, 0n];
+  dr6 = 0xffff0ff0;
+  dr7 = 0x400;
+
+  /** The MSRs of the system-call path; others are in `cpu/msr.ts`. */
+  star = 0n;
+  lstar = 0n;
+  cstar = 0n;
+  fmask = 0n;
+  kernelGsBase = 0n;
+  tscAux = 0n;
+  sysenterCs = 0n;
+  sysenterEsp = 0n;
+  sysenterEip = 0n;
+  /** MSRs that only hold what was written, by number. */
+  readonly otherMsrs = new Map<number, bigint>();
+
+  /** STI, MOV SS or POP SS was the last instruction: interrupts (and for SS also #DB) wait for one more. */
+  interruptShadow: 'none' | 'sti' | 'ss' = 'none';
+  /** An NMI handler runs; IRET ends it. */
+  nmiBlocked = false;
+  /** HLT was executed; an interrupt ends it. */
+  halted = false;
+
+  private readonly i64: BigInt64Array;
+  private readonly u64: BigUint64Array;
+  private readonly u32: Uint32Array;
+
+  constructor(memory: WebAssembly.Memory) {
+    const { buffer } = memory;
+    this.i64 = new BigInt64Array(buffer, 0, 64);
+    this.u64 = new BigUint64Array(buffer, 0, 64);
+    this.u32 = new Uint32Array(buffer, 0, 128);
+    this.gpr = new BigUint64Array(buffer, layout.GPR, 16);
+    const bases = new BigUint64Array(buffer, layout.SEGMENT_BASE, 6);
+    this.segments = [0, 1, 2, 3, 4, 5].map((index) => new SegmentRegister(bases, index));
+    const systemBases = new BigUint64Array(2);
+    this.ldtr = new SegmentRegister(systemBases, 0);
+    this.tr = new SegmentRegister(systemBases, 1);
+    this.rflags = Flag.FIXED;
+  }
+
+  get rip(): bigint {
+    return this.u64[layout.RIP >> 3];
+  }
+  set rip(value: bigint) {
+    this.u64[layout.RIP >> 3] = value;
+  }
+
+  /** RFLAGS, bits 0..21; reading works out the six status flags, writing sets them all. */
+  get rflags(): number {
+    const result = this.i64[layout.FLAG_RESULT >> 3];
+    const carries = this.i64[layout.FLAG_CARRIES >> 3];
+    let flags = this.u32[layout.FLAGS_REST >> 2] | Flag.FIXED;
+    if (carries < 0n) flags |= Flag.CF;
+    if (BigInt.asIntN(64, carries ^ (carries << 1n)) < 0n) flags |= Flag.OF;
+    if (carries & 8n) flags |= Flag.AF;
+    if (result === 0n) flags |= Flag.ZF;
+    if (result < 0n !== ((carries & 1n) !== 0n)) flags |= Flag.SF;
+    let parity = Number((result ^ (carries >> 16n)) & 0xffn);
+    parity ^= parity >> 4;
+    parity ^= parity >> 2;
+    parity ^= parity >> 1;
+    if (!(parity & 1)) flags |= Flag.PF;
+    return flags;
+  }
+  set rflags(value: number) {
+    // ZF decides whether the result is zero; the sign is then corrected by bit 0 of the carries, the parity of the
+    // low byte by bit 16 (isa/semantics/flags.ts describes the representation).
+    const result = value & Flag.ZF ? 0n : 1n << 8n;
+    let carries = 0n;
+    if (value & Flag.CF) carries |= 1n << 63n;
+    if (((value & Flag.OF) !== 0) !== ((value & Flag.CF) !== 0)) carries |= 1n << 62n;
+    if (value & Flag.AF) carries |= 8n;
+    if (value & Flag.SF) carries |= 1n;
+    if (!(value & Flag.PF)) carries |= 1n << 16n;
+    this.i64[layout.FLAG_RESULT >> 3] = result;
+    this.i64[layout.FLAG_CARRIES >> 3] = BigInt.asIntN(64, carries);
+    this.u32[layout.FLAGS_REST >> 2] = (value & ~STATUS_FLAGS) | Flag.FIXED;
+  }
+
+  /** One flag or several; true if any of them is set. Cheap for the ones that are not status flags. */
+  flag(mask: number): boolean {
+    if ((mask & STATUS_FLAGS) === 0) return (this.u32[layout.FLAGS_REST >> 2] & mask) !== 0;
+    return (this.rflags & mask) !== 0;
+  }
+
+  /** Long mode is active: EFER.LMA. */
+  get longMode(): boolean {
+    return (this.efer & Efer.LMA) !== 0;
+  }
+  /** 64-bit mode: long mode with CS.L. */
+  get mode64(): boolean {
+    return this.longMode && this.segments[1].long;
+  }
+  get protectedMode(): boolean {
+    return (this.cr0 & Cr0.PE) !== 0;
+  }
+  get paging(): boolean {
+    return (this.cr0 & Cr0.PG) !== 0;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Where things live in the one WebAssembly.Memory of a machine. TypeScript sees them through typed views, generated
+ * wasm through these constants. Everything below 256 is reachable by the one-byte "slot" fields of a record.
+ */
+
+/** 16 general registers, 8 bytes each, in encoding order. AH..BH are the byte at slot + 1. */
+export const GPR = 0x00;
+/** A slot that always reads 0: the base of an operand without a base register. */
+export const ZERO = 0x80;
+/** Linear address computed by an address record for the record that follows it. */
+export const ADDRESS = 0x88;
+/** Hidden segment bases ES CS SS DS FS GS, 8 bytes each. */
+export const SEGMENT_BASE = 0x90;
+/** Lazy flags, see isa/semantics/flags.ts: last result, sign-extended to 64 bits. */
+export const FLAG_RESULT = 0xc0;
+/** Lazy flags: carry vector, bit 63 the carry out of the top bit. */
+export const FLAG_CARRIES = 0xc8;
+/** RFLAGS without CF, PF, AF, ZF, SF and OF; u32. */
+export const FLAGS_REST = 0xd0;
+/** 0 or -1/+1 direction is derived from FLAGS_REST.DF; kept only there. */
+/** Instruction pointer, u64: exact whenever generated code has returned. */
+export const RIP = 0xd8;
+/** Instructions the generated code may still run before it must return; i32. */
+export const BUDGET = 0x100;
+/** Why generated code returned (ExitReason); i32. */
+export const EXIT_REASON = 0x104;
+/** Record at which generated code returned; i32. */
+export const CURRENT_RECORD = 0x108;
+/** Linear-memory address of the TLB pair in force (user or supervisor, AC); i32. */
+export const TLB_BASE = 0x10c;
+/** Scratch for an access that is split, device or watched; 64 bytes. */
+export const SCRATCH = 0x140;
+/** 128-bit intermediate results of multiply and divide routines. */
+export const WIDE = 0x180;
+
+/** Entries of one TLB; a power of two. */
+export const TLB_ENTRIES = 1024;
+/** Bytes of one TLB entry: i64 tag (linear page address), i32 host page minus nothing, i32 unused. */
+export const TLB_ENTRY_BYTES = 16;
+/** One read TLB followed by one write TLB. */
+export const TLB_PAIR_BYTES = 2 * TLB_ENTRIES * TLB_ENTRY_BYTES;
+/** Pairs: user, supervisor, supervisor with EFLAGS.AC (SMAP open). */
+export const TLB_PAIRS = 3;
+export const TLB = 0x10000;
+
+/** Direct-mapped cache linear address -> record, for transfers that cannot be linked. */
+export const JUMP_CACHE_ENTRIES = 4096;
+export const JUMP_CACHE_ENTRY_BYTES = 16;
+export const JUMP_CACHE = 0x40000;
+
+/** Pre-decoded records. */
+export const RECORDS = 0x100000;
+export const RECORD_BYTES = 32;
+export const RECORD_ARENA_BYTES = 31 << 20;
+
+/** Guest physical address 0. */
+export const RAM = RECORDS + RECORD_ARENA_BYTES;

@@ -1,0 +1,111 @@
+/**
+ * The one shape of a decoded instruction. The decoder makes it; the interpreter stage, the compiled stage and the
+ * architectural routines in ../cpu read it. Terms are those of the Intel SDM, volume 2, chapter 2.
+ */
+
+/** General registers in encoding order (SDM vol. 2, table 2-2 and REX): index into `CpuState.gpr`. */
+export const enum Gpr {
+  RAX,
+  RCX,
+  RDX,
+  RBX,
+  RSP,
+  RBP,
+  RSI,
+  RDI,
+  R8,
+  R9,
+  R10,
+  R11,
+  R12,
+  R13,
+  R14,
+  R15,
+}
+
+/** Segment registers in encoding order (SDM vol. 2, section 2.1.5): index into `CpuState.segments`. */
+export const enum Seg {
+  ES,
+  CS,
+  SS,
+  DS,
+  FS,
+  GS,
+}
+
+/** Operand width in bytes. 6 and 10 are the descriptor-table operands and far pointers (m16:32, m16:64, LGDT). */
+export type OperandSize = 0 | 1 | 2 | 4 | 6 | 8 | 10 | 16;
+
+export interface RegisterOperand {
+  readonly kind: 'register';
+  readonly register: number;
+  readonly size: 1 | 2 | 4 | 8;
+  /** AH, CH, DH, BH: bits 8..15 of registers 0..3. */
+  readonly high: boolean;
+}
+
+export interface MemoryOperand {
+  readonly kind: 'memory';
+  readonly size: OperandSize;
+  readonly segment: Seg;
+  /** Base register, or -1 for none. RIP-relative operands have `ripRelative` set and base -1. */
+  readonly base: number;
+  /** Index register, or -1 for none. */
+  readonly index: number;
+  /** log2 of the scale: 0..3. */
+  readonly scale: number;
+  /** Sign-extended displacement; for moffs forms the zero-extended 64-bit offset. */
+  readonly displacement: bigint;
+  readonly ripRelative: boolean;
+}
+
+export interface ImmediateOperand {
+  readonly kind: 'immediate';
+  /** Sign-extended to 64 bits where the instruction does so; take the low `size` bytes. */
+  readonly value: bigint;
+  readonly size: OperandSize;
+}
+
+/** Branch displacement, relative to the next instruction. */
+export interface RelativeOperand {
+  readonly kind: 'relative';
+  readonly displacement: number;
+}
+
+/** ptr16:16 and ptr16:32, the direct far pointers of CALL and JMP outside 64-bit mode. */
+export interface FarOperand {
+  readonly kind: 'far';
+  readonly selector: number;
+  readonly offset: number;
+}
+
+export interface SystemRegisterOperand {
+  readonly kind: 'segment' | 'control' | 'debug';
+  readonly register: number;
+}
+
+export type Operand =
+  | RegisterOperand
+  | MemoryOperand
+  | ImmediateOperand
+  | RelativeOperand
+  | FarOperand
+  | SystemRegisterOperand;
+
+export interface Instruction {
+  /** SDM mnemonic in capitals; condition codes are folded into one name (`Jcc`, `SETcc`, `CMOVcc`) with `condition`. */
+  readonly mnemonic: string;
+  /** Bytes, 1..15. */
+  readonly length: number;
+  /** Effective operand size in bytes after prefixes, REX.W and mode: 2, 4 or 8; 1 for byte forms. */
+  readonly operandSize: 1 | 2 | 4 | 8;
+  /** Effective address size in bytes: 2, 4 or 8. */
+  readonly addressSize: 2 | 4 | 8;
+  /** Destination first, as in the SDM. */
+  readonly operands: readonly Operand[];
+  /** Condition code 0..15 (SDM vol. 1, appendix B) for Jcc, SETcc, CMOVcc; else 0. */
+  readonly condition: number;
+  readonly lock: boolean;
+  /** F3 / F2 in front of a string instruction. */
+  readonly repeat: 'none' | 'rep' | 'repne';
+}
