@@ -42,6 +42,17 @@ export interface Section {
   /** Bytes in memory: `data.length`, or more for NOBITS. */
   readonly size: number;
   readonly relocations: readonly Relocation[];
+  /**
+   * Where `.code16`, `.code32` and `.code64` switch, in order of offset; absent or empty for wholly 64-bit code.
+   * In ELF these are local symbols `$code16`, `$code32`, `$code64` (elf/mapping-symbols.ts).
+   */
+  readonly codeSizes?: readonly CodeSize[];
+}
+
+/** From `offset` on (to the next entry, or the end of the section) instructions are encoded for `bits`-bit code. */
+export interface CodeSize {
+  readonly offset: number;
+  readonly bits: 16 | 32 | 64;
 }
 
 /** A place in a source text. Line and column count from 1; a column of 0 is unknown. */
