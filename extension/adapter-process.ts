@@ -1,0 +1,16 @@
+/** The debug adapter runs as a process of its own, in the Node that VS Code brings along. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+
+export function adapterFactory(extensionPath: string): vscode.DebugAdapterDescriptorFactory {
+  const program = join(extensionPath, 'dist', 'debug-adapter.js');
+  return {
+    createDebugAdapterDescriptor() {
+      if (!existsSync(program)) throw new Error(`The debug adapter is missing (${program}): run "npm run build".`);
+      return new vscode.DebugAdapterExecutable(process.execPath, ['--enable-source-maps', program], {
+        env: { ELECTRON_RUN_AS_NODE: '1' },
+      });
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** Entry of the extension: registers everything, starts nothing. */
+import { existsSync } from 'node:fs';
+import * as vscode from 'vscode';
+import { adapterFactory } from './adapter-process';
+import { registerCommands } from './commands';
+import { LaunchConfigurations } from './launch-configurations';
+import { Listings } from './listing';
+import { DEBUG_TYPE } from './requests';
+import { SerialTerminals } from './serial-terminal';
+import { Sessions } from './sessions';
+import { StatusItem } from './views/status';
+import { createViews } from './views/views';
+
+/** The part of package.json read here: the launch attributes are described there alone. */
+interface Manifest {
+  contributes: { debuggers: [{ configurationAttributes: { launch: { properties: Record<string, unknown> } } }] };
+}
+
+export function activate(context: vscode.ExtensionContext): void {
+  const manifest = context.extension.packageJSON as Manifest;
+  const attributes = Object.keys(manifest.contributes.debuggers[0].configurationAttributes.launch.properties);
+  const configurations = new LaunchConfigurations(context.extensionPath, attributes);
+  const sessions = new Sessions();
+  context.subscriptions.push(
+    sessions,
+    vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, adapterFactory(context.extensionPath)),
+    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, configurations),
+    vscode.debug.registerDebugConfigurationProvider(
+      DEBUG_TYPE,
+      configurations,
+      vscode.DebugConfigurationProviderTriggerKind.Dynamic,
+    ),
+    ...createViews(context.extensionUri, sessions),
+    new StatusItem(sessions),
+    new SerialTerminals(sessions),
+    new Listings(sessions),
+    ...registerCommands(sessions),
+    ...startLanguageClientOnDemand(context),
+  );
+  // From now on the views are worth their place in the side bar.
+  void vscode.commands.executeCommand('setContext', 'ringside.active', true);
+}
+
+/** The language client is a bundle of its own, loaded when the first assembly file is open. */
+function startLanguageClientOnDemand(context: vscode.ExtensionContext): vscode.Disposable[] {
+  const server = context.asAbsolutePath('dist/language-server.js');
+  if (!existsSync(server)) return [];
+  let started = false;
+  async function start(document: vscode.TextDocument): Promise<void> {
+    if (started || document.languageId !== 'gas') return;
+    started = true;
+    const { startLanguageClient } = await import('./language-client');
+    context.subscriptions.push(await startLanguageClient(server));
+  }
+  for (const document of vscode.workspace.textDocuments) void start(document);
+  return [vscode.workspace.onDidOpenTextDocument((document) => void start(document))];
+}
