@@ -93,17 +93,24 @@ export const enum AccessRights {
 
 /** A segment register, LDTR or TR with its hidden part (SDM vol. 3, section 3.4.3). */
 export class SegmentRegister {
-  selector = 0;
   /** Last valid byte offset (already scaled by the granularity); u32. */
   limit = 0xffff;
   /** See `AccessRights`. */
   rights = AccessRights.UNUSABLE as number;
 
-  /** `bases[index]` is where the hidden base is stored, so that generated code can read it. */
+  /** `selectors[index]` and `bases[index]` are where those parts are stored, so that generated code can read them. */
   constructor(
+    private readonly selectors: Uint16Array,
     private readonly bases: BigUint64Array,
     private readonly index: number,
   ) {}
+
+  get selector(): number {
+    return this.selectors[this.index];
+  }
+  set selector(value: number) {
+    this.selectors[this.index] = value;
+  }
 
   get base(): bigint {
     return this.bases[this.index];
@@ -177,8 +184,13 @@ export class CpuState {
   /** MSRs that only hold what was written, by number. */
   readonly otherMsrs = new Map<number, bigint>();
 
+  /** PAE paging: the four page-directory-pointer-table entries in force, each as low and high half (SDM vol. 3, 4.4.1). */
+  readonly pdptes = new Uint32Array(8);
+
   /** STI, MOV SS or POP SS was the last instruction: interrupts (and for SS also #DB) wait for one more. */
   interruptShadow: 'none' | 'sti' | 'ss' = 'none';
+  /** Data breakpoints (DR6 bits B0..B3) that a MOV SS or POP SS shadow holds back. */
+  heldDebugTraps = 0;
   /** An NMI handler runs; IRET ends it. */
   nmiBlocked = false;
   /** HLT was executed; an interrupt ends it. */
@@ -195,10 +207,12 @@ export class CpuState {
     this.u32 = new Uint32Array(buffer, 0, 128);
     this.gpr = new BigUint64Array(buffer, layout.GPR, 16);
     const bases = new BigUint64Array(buffer, layout.SEGMENT_BASE, 6);
-    this.segments = [0, 1, 2, 3, 4, 5].map((index) => new SegmentRegister(bases, index));
+    const selectors = new Uint16Array(buffer, layout.SELECTORS, 6);
+    this.segments = [0, 1, 2, 3, 4, 5].map((index) => new SegmentRegister(selectors, bases, index));
+    const systemSelectors = new Uint16Array(2);
     const systemBases = new BigUint64Array(2);
-    this.ldtr = new SegmentRegister(systemBases, 0);
-    this.tr = new SegmentRegister(systemBases, 1);
+    this.ldtr = new SegmentRegister(systemSelectors, systemBases, 0);
+    this.tr = new SegmentRegister(systemSelectors, systemBases, 1);
     this.rflags = Flag.FIXED;
   }
 

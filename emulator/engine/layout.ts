@@ -17,9 +17,10 @@ export const FLAG_RESULT = 0xc0;
 export const FLAG_CARRIES = 0xc8;
 /** RFLAGS without CF, PF, AF, ZF, SF and OF; u32. */
 export const FLAGS_REST = 0xd0;
-/** 0 or -1/+1 direction is derived from FLAGS_REST.DF; kept only there. */
 /** Instruction pointer, u64: exact whenever generated code has returned. */
 export const RIP = 0xd8;
+/** Segment selectors ES CS SS DS FS GS, 2 bytes each. */
+export const SELECTORS = 0xe0;
 /** Instructions the generated code may still run before it must return; i32. */
 export const BUDGET = 0x100;
 /** Why generated code returned (ExitReason); i32. */
@@ -28,14 +29,18 @@ export const EXIT_REASON = 0x104;
 export const CURRENT_RECORD = 0x108;
 /** Linear-memory address of the TLB pair in force (user or supervisor, AC); i32. */
 export const TLB_BASE = 0x10c;
-/** Scratch for an access that is split, device or watched; 64 bytes. */
+/** Linear-memory address of the jump cache in force; i32. */
+export const JUMP_CACHE_BASE = 0x110;
+/** 1 while a repeated string instruction must stop after each iteration (TF); i32. */
+export const ONE_ITERATION = 0x114;
+/** Bits of RSP that form the stack pointer where the stack is not flat (0xffff or 0xffffffff); i64. */
+export const STACK_MASK = 0x118;
+/** Scratch that stands in for guest memory in a split or device access; 64 bytes. */
 export const SCRATCH = 0x140;
-/** 128-bit intermediate results of multiply and divide routines. */
-export const WIDE = 0x180;
 
 /** Entries of one TLB; a power of two. */
 export const TLB_ENTRIES = 1024;
-/** Bytes of one TLB entry: i64 tag (linear page address), i32 host page minus nothing, i32 unused. */
+/** Bytes of one TLB entry: i64 linear address of the page, i32 where the page is in linear memory, i32 unused. */
 export const TLB_ENTRY_BYTES = 16;
 /** One read TLB followed by one write TLB. */
 export const TLB_PAIR_BYTES = 2 * TLB_ENTRIES * TLB_ENTRY_BYTES;
@@ -43,12 +48,15 @@ export const TLB_PAIR_BYTES = 2 * TLB_ENTRIES * TLB_ENTRY_BYTES;
 export const TLB_PAIRS = 3;
 export const TLB = 0x10000;
 
-/** Direct-mapped cache linear address -> record, for transfers that cannot be linked. */
+/** Direct-mapped cache RIP -> record, for transfers that cannot be linked. An entry: i64 RIP, i32 record, i32 unused. */
 export const JUMP_CACHE_ENTRIES = 4096;
 export const JUMP_CACHE_ENTRY_BYTES = 16;
+export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_CACHE_ENTRY_BYTES;
+/** One for each of: ring 3 in 64-bit mode, ring 0 in 64-bit mode, ring 3 in compatibility mode, all else. */
+export const JUMP_CACHES = 4;
 export const JUMP_CACHE = 0x40000;
 
-/** Pre-decoded records. */
+/** Pre-decoded records, see records.ts. */
 export const RECORDS = 0x100000;
 export const RECORD_BYTES = 32;
 export const RECORD_ARENA_BYTES = 31 << 20;

@@ -1,0 +1,228 @@
+/**
+ * The vocabulary in which the meaning of instructions is written. A description is staged by giving it a context: the
+ * interpreter's takes operands from the fields of a record, the compiled stage's has them folded in as constants.
+ *
+ * All data values are i64, zero-extended from the operand size; conditions and host addresses are i32. A value may be
+ * used more than once only after `let`.
+ */
+import type { FunctionBody, Label } from '../../wasm/function';
+import * as w from '../../wasm/expression';
+import type { Value } from '../../wasm/expression';
+import { ValueType } from '../../wasm/module';
+import { SCRATCH, TLB_ENTRIES, TLB_ENTRY_BYTES } from '../../engine/layout';
+import type { Gpr } from '../instruction';
+import { Flags } from './flags';
+
+export type Size = 1 | 2 | 4 | 8;
+
+/** What a description may know of an operand while it is staged. */
+export interface OperandRef {
+  /** 'indexed' is a memory operand with an index register, where a stage treats it specially. */
+  readonly kind: 'register' | 'memory' | 'indexed' | 'immediate';
+  readonly size: Size;
+}
+
+/** How implicit operands (stack, strings) are addressed: 64-bit; flat 32-bit; or through segments with limit checks. */
+export type SegmentKind = 'flat64' | 'flat32' | 'checked';
+
+/** Functions generated code calls; indices in the module's function space. */
+export interface Helpers {
+  /** (vaLow, vaHigh, size) -> host address to read from, or 0 on a fault. */
+  readonly slowRead: number;
+  /** (vaLow, vaHigh, size, record) -> host address to write to, or 0 on a fault. */
+  readonly slowWrite: number;
+  /** () Stores SCRATCH to where the last slowWrite meant. */
+  readonly commitWrite: number;
+  /** (segment, size, write) Turns the offset in ADDRESS into a linear address, checked by the segment; 0 on a fault. */
+  readonly checkSegment: number;
+  /** (i64 a, i64 b) -> high 64 bits of the unsigned product. */
+  readonly multiplyHigh: number;
+  /** (i64 divisor, signed) Divides RDX:RAX into RAX and RDX; 0 on #DE. */
+  readonly divideWide: number;
+  /** () -> the six status flags in their RFLAGS places. */
+  readonly packFlags: number;
+  /** (i64 rflags) Sets the six status flags. */
+  readonly unpackFlags: number;
+  /** (record) Does as many iterations of a REP MOVS or STOS as fit one page; returns how many, -1 on a fault. */
+  readonly bulkString: number;
+}
+
+export abstract class Context {
+  readonly flags: Flags;
+
+  constructor(
+    readonly f: FunctionBody,
+    protected readonly helpers: Helpers,
+    /** Local that holds the base of the TLB pair in force. */
+    protected readonly tlb: Value,
+  ) {
+    this.flags = new Flags(this);
+  }
+
+  // What a stage decides: where operands, registers, flags and control live.
+
+  /** Reads the low `size` bytes of a general register. */
+  abstract register(register: Gpr, size: Size): Value;
+  /** Writes a general register: 4 bytes clear the upper half, 1 and 2 bytes leave the rest. */
+  abstract setRegister(register: Gpr, size: Size, value: Value): void;
+  protected abstract readRegisterOperand(operand: OperandRef): Value;
+  protected abstract writeRegisterOperand(operand: OperandRef, value: Value): void;
+  protected abstract readImmediate(operand: OperandRef): Value;
+  /** Linear address of a memory operand. */
+  protected abstract linearAddress(operand: OperandRef): Value;
+  /** Effective address of a memory operand (LEA): no segment base. */
+  abstract effectiveAddress(operand: OperandRef): Value;
+  /** The lazy flags (flags.ts): last result and carries. */
+  abstract flagResult(): Value;
+  abstract flagCarries(): Value;
+  abstract setLazyFlags(result: Value, carries: Value): void;
+  /** RFLAGS other than the status flags, as i32. */
+  abstract otherFlags(): Value;
+  abstract setOtherFlags(value: Value): void;
+  /** Address of the next instruction. */
+  abstract nextAddress(): Value;
+  /** How this code addresses the stack and strings. */
+  abstract readonly segmentation: SegmentKind;
+  /** Leaves generated code because of a fault a helper has recorded. */
+  abstract leave(): void;
+  /** Raises an exception; its error code, if the vector has one, is 0. */
+  abstract raise(vector: number): void;
+  /** Goes on at the target of the branch operand. */
+  abstract jump(): void;
+  /** Goes on at the branch operand's target if `condition`, else at the next instruction. */
+  abstract jumpIf(condition: Value): void;
+  /** Goes on at an address worked out at run time. */
+  abstract jumpTo(address: Value): void;
+  /** What `slowWrite` and `bulkString` are told to find the instruction: the record, i32. */
+  abstract writer(): Value;
+  /** Leaves a repeated string instruction between two iterations, to be executed again from its start. */
+  abstract leaveBetweenIterations(): void;
+  /** i32 1 while repeated string instructions must stop after each iteration. */
+  abstract oneIteration(): Value;
+  /** Source segment of a string instruction: its base, and its number for checks. */
+  abstract sourceBase(): Value;
+  abstract sourceSegment(): Value;
+  /** Runs `address` (an offset) through segment `segment` (i32) with all checks; returns the linear address. */
+  abstract checkedAddress(segment: Value, offset: Value, size: Size, write: boolean): Value;
+  /** Bits of RSP that form the stack pointer of a 'checked' stack. */
+  abstract stackMask(): Value;
+
+  // Shared by all stages.
+
+  let(value: Value): Value {
+    return this.f.let(value);
+  }
+
+  if(condition: Value, then: () => void, otherwise?: () => void): void {
+    this.f.if(condition, then, otherwise);
+  }
+
+  loop(body: (label: Label) => void): void {
+    this.f.loop(body);
+  }
+
+  /** The operand's value, zero-extended from its size. */
+  read(operand: OperandRef): Value {
+    switch (operand.kind) {
+      case 'register':
+        return this.let(this.readRegisterOperand(operand));
+      case 'immediate':
+        return this.let(this.readImmediate(operand));
+      case 'memory':
+      case 'indexed':
+        return this.load(this.linearAddress(operand), operand.size);
+    }
+  }
+
+  /** Writes the low bytes of `value` to the operand. */
+  write(operand: OperandRef, value: Value): void {
+    if (operand.kind === 'register') this.writeRegisterOperand(operand, value);
+    else this.store(this.linearAddress(operand), operand.size, value);
+  }
+
+  /**
+   * Reads the operand, works out a new value and writes it back. For memory the translation for writing comes first, so
+   * that a fault precedes every effect; flags are set in `compute` or after it.
+   */
+  modify(operand: OperandRef, compute: (old: Value) => Value): void {
+    if (operand.kind === 'register') {
+      this.writeRegisterOperand(operand, this.let(compute(this.let(this.readRegisterOperand(operand)))));
+      return;
+    }
+    const host = this.hostAddress(this.linearAddress(operand), operand.size, true);
+    const value = this.let(compute(this.let(w.load64(host, 0, operand.size))));
+    this.f.store64(host, 0, operand.size, value);
+    this.commit(host);
+  }
+
+  /** Linear address of a memory operand, evaluated. */
+  address(operand: OperandRef): Value {
+    return this.let(this.linearAddress(operand));
+  }
+
+  /** A linear address `delta` bytes further: outside 64-bit mode it wraps at 4 GiB. */
+  offsetAddress(va: Value, delta: Value): Value {
+    const sum = w.add(va, delta);
+    return this.segmentation === 'flat64' ? sum : w.zeroExtend(sum, 4);
+  }
+
+  /** Loads guest memory at a linear address. */
+  load(va: Value, size: Size): Value {
+    return this.let(w.load64(this.hostAddress(va, size, false), 0, size));
+  }
+
+  /** Stores to guest memory at a linear address. */
+  store(va: Value, size: Size, value: Value): void {
+    const held = this.let(value);
+    const host = this.hostAddress(va, size, true);
+    this.f.store64(host, 0, size, held);
+    this.commit(host);
+  }
+
+  /** Where `size` bytes at `va` can be written, translation done; follow it with `f.store64` and `commit`. */
+  prepareWrite(va: Value, size: Size): Value {
+    return this.hostAddress(va, size, true);
+  }
+
+  /** Completes a write to `host` that had to go through SCRATCH. */
+  commit(host: Value): void {
+    this.f.if(w.eq(host, w.i32(SCRATCH)), () => this.f.call(this.helpers.commitWrite, []));
+  }
+
+  /** Calls a helper that reports a fault by returning 0. */
+  callOrLeave(helper: number, values: readonly Value[]): void {
+    this.f.if(w.isZero({ kind: 'call', type: ValueType.I32, function: helper, arguments: values }), () =>
+      this.leave(),
+    );
+  }
+
+  get helper(): Helpers {
+    return this.helpers;
+  }
+
+  /**
+   * One compare finds both a TLB miss and an access that crosses the page: the distance of `va` from the page the entry
+   * describes must leave room for `size` bytes.
+   */
+  private hostAddress(va: Value, size: Size, write: boolean): Value {
+    const { f } = this;
+    const linear = f.let(va);
+    const entryMask = (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;
+    const entry = f.let(w.add(this.tlb, w.and(w.wrap(w.shrU(linear, w.i64(8))), w.i32(entryMask))));
+    const offset = write ? TLB_ENTRIES * TLB_ENTRY_BYTES : 0;
+    const distance = f.let(w.sub(linear, w.load64(entry, offset, 8)));
+    const host = f.slot(ValueType.I32);
+    f.if(
+      w.gtU(distance, w.i64(4096 - size)),
+      () => {
+        const va32 = [w.wrap(linear), w.wrap(w.shrU(linear, w.i64(32))), w.i32(size)];
+        const helper = write ? this.helpers.slowWrite : this.helpers.slowRead;
+        const values = write ? [...va32, this.writer()] : va32;
+        f.set(host, { kind: 'call', type: ValueType.I32, function: helper, arguments: values });
+        f.if(w.isZero(host), () => this.leave());
+      },
+      () => f.set(host, w.add(w.wrap(distance), w.load32(entry, offset + 8))),
+    );
+    return host;
+  }
+}

@@ -1,0 +1,136 @@
+/** How the meaning of an instruction is written down, and which operand shapes it exists in. */
+import type { Instruction, Operand } from '../instruction';
+import type { Context, OperandRef, SegmentKind, Size } from './context';
+
+/** What besides the operands decides the code of an instruction. */
+export interface Variant {
+  readonly operandSize: Size;
+  readonly addressSize: 2 | 4 | 8;
+  readonly condition: number;
+  readonly repeat: 'none' | 'rep' | 'repne';
+  readonly segmentation: SegmentKind;
+}
+
+/** Which parts of a `Variant` a definition depends on; each multiplies the number of handlers. */
+export type Trait = 'operandSize' | 'addressSize' | 'condition' | 'repeat' | 'segmentation';
+
+export interface Definition {
+  readonly mnemonic: string;
+  /** Operand lists the instruction exists with. */
+  readonly forms: readonly (readonly OperandRef[])[];
+  readonly traits: readonly Trait[];
+  /** Operand sizes for the trait 'operandSize'; default all. */
+  readonly operandSizes?: readonly Size[];
+  /** Ends a basic block: it goes on elsewhere than at the next instruction. */
+  readonly transfer: boolean;
+  readonly emit: (c: Context, operands: readonly OperandRef[], variant: Variant) => void;
+}
+
+export const ALL_SIZES: readonly Size[] = [1, 2, 4, 8];
+export const WORD_SIZES: readonly Size[] = [2, 4, 8];
+
+/**
+ * Expands operand patterns: `r`, `m`, `rm`, `i`, each optionally with a fixed size (`r4`, `rm1`); without one it takes
+ * every size of `sizes`, the same in the whole list.
+ */
+export function forms(
+  patterns: readonly string[],
+  sizes: readonly Size[] = ALL_SIZES,
+): readonly (readonly OperandRef[])[] {
+  const result: OperandRef[][] = [];
+  const seen = new Set<string>();
+  for (const pattern of patterns) {
+    for (const size of sizes) {
+      let lists: OperandRef[][] = [[]];
+      for (const part of pattern === '' ? [] : pattern.split(' ')) {
+        const fixed = /\d$/.test(part) ? (Number(part.at(-1)) as Size) : size;
+        const kinds = part.startsWith('rm') ? ['register', 'memory'] : [KIND[part[0]]];
+        lists = lists.flatMap((list) =>
+          kinds.map((kind) => [...list, { kind: kind as OperandRef['kind'], size: fixed }]),
+        );
+      }
+      for (const list of lists) {
+        const key = list.map(({ kind, size: width }) => (kind === 'immediate' ? kind : kind + String(width))).join();
+        if (!seen.has(key)) result.push(list);
+        seen.add(key);
+      }
+    }
+  }
+  return result;
+}
+
+const KIND: Record<string, OperandRef['kind']> = { r: 'register', m: 'memory', i: 'immediate' };
+
+/** A definition with the usual defaults. */
+export function define(
+  mnemonic: string,
+  operandForms: readonly (readonly OperandRef[])[],
+  emit: Definition['emit'],
+  options: { traits?: readonly Trait[]; operandSizes?: readonly Size[]; transfer?: boolean } = {},
+): Definition {
+  const { traits = [], operandSizes, transfer = false } = options;
+  return { mnemonic, forms: operandForms, traits, operandSizes, transfer, emit };
+}
+
+const KIND_CODE = { register: 0, memory: 1, immediate: 2, indexed: 3 } as const;
+const SIZE_CODE: Record<number, number> = { 1: 0, 2: 1, 4: 2, 8: 3 };
+const REPEAT_CODE = { none: 0, rep: 1, repne: 2 } as const;
+const SEGMENTATION_CODE = { flat64: 0, flat32: 1, checked: 2 } as const;
+
+/** Packs operand kinds and sizes: 4 bits each. */
+export function shapeCode(operands: readonly OperandRef[]): number {
+  let code = 1; // a leading one, so that lists of different lengths differ
+  for (const { kind, size } of operands) {
+    code = (code << 4) | (KIND_CODE[kind] << 2) | (kind === 'immediate' ? 0 : SIZE_CODE[size]);
+  }
+  return code;
+}
+
+/** Packs the parts of `variant` that `traits` name. */
+export function variantCode(variant: Variant, traits: readonly Trait[]): number {
+  let code = 0;
+  for (const trait of traits) {
+    if (trait === 'condition') code = (code << 4) | variant.condition;
+    else if (trait === 'operandSize') code = (code << 2) | SIZE_CODE[variant.operandSize];
+    else if (trait === 'addressSize') code = (code << 2) | SIZE_CODE[variant.addressSize];
+    else if (trait === 'repeat') code = (code << 2) | REPEAT_CODE[variant.repeat];
+    else code = (code << 2) | SEGMENTATION_CODE[variant.segmentation];
+  }
+  return code;
+}
+
+/** Instructions whose operands are implied by the variant: a description takes none. */
+const IMPLIED = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS', 'NOP']);
+
+/**
+ * The operands of `instruction` that its description takes. Branch displacements are the stage's own business; a
+ * segment register is read as a 16-bit register; an operand whose memory is not accessed has the size of its partner.
+ */
+export function describedOperands(instruction: Instruction): readonly Operand[] {
+  if (IMPLIED.has(instruction.mnemonic)) return [];
+  return instruction.operands.filter(({ kind }) => kind !== 'relative');
+}
+
+/** `describedOperands` as the references definitions are written with; undefined if one has no counterpart there. */
+export function operandRefs(instruction: Instruction): OperandRef[] | undefined {
+  const refs: OperandRef[] = [];
+  for (const operand of describedOperands(instruction)) {
+    if (operand.kind === 'register') refs.push({ kind: 'register', size: operand.size });
+    else if (operand.kind === 'segment') refs.push({ kind: 'register', size: 2 });
+    else if (operand.kind === 'immediate') refs.push({ kind: 'immediate', size: instruction.operandSize });
+    else if (operand.kind === 'memory') {
+      const accessed = SIZES_ACCESSED.has(operand.size) ? (operand.size as Size) : undefined;
+      refs.push({ kind: 'memory', size: accessed ?? UNACCESSED[instruction.mnemonic]?.(instruction) ?? 8 });
+    } else return undefined;
+  }
+  return refs;
+}
+
+const SIZES_ACCESSED = new Set<number>([1, 2, 4, 8]);
+const UNACCESSED: Record<string, ((instruction: Instruction) => Size) | undefined> = {
+  LEA: ({ operandSize }) => operandSize,
+  CLFLUSH: () => 1,
+  CLFLUSHOPT: () => 1,
+  CLWB: () => 1,
+  CLDEMOTE: () => 1,
+};
