@@ -23,7 +23,7 @@ const BOOKKEEPING = new Set([SHT_NULL, SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_REL
 
 /**
  * Reads an x86-64 .o file as a module without line rows (its DWARF sections stay as they are). Relocations against
- * local symbols become relocations against their sections, since local names need not be unique.
+ * local symbols whose name is not unique become relocations against their sections.
  * `source` names the module in messages. Throws ElfError.
  */
 export function readObject(bytes: Uint8Array, source: string): ObjectModule {
@@ -81,6 +81,8 @@ function codeSizes(section: string, symbols: readonly Symbol[]): CodeSize[] {
 
 function readRelocations(elf: ElfFile, symbols: readonly Symbol[], source: string): Map<ElfSection, Relocation[]> {
   const result = new Map<ElfSection, Relocation[]>();
+  const seen = new Set<string>();
+  const ambiguous = new Set(symbols.map(({ name }) => name).filter((name) => seen.has(name) || !seen.add(name)));
   for (const table of elf.sections) {
     const target = elf.sections[table.info];
     if ((table.type !== SHT_RELA && table.type !== SHT_REL) || !target) continue;
@@ -100,7 +102,7 @@ function readRelocations(elf: ElfFile, symbols: readonly Symbol[], source: strin
       const addend = BigInt.asIntN(64, reader.u64());
       const symbol = symbols[index - 1];
       if (!symbol && index !== 0) reader.fail(`there is no symbol ${index}`);
-      relocations.push({ offset, type, ...relocationTarget(symbol, addend) });
+      relocations.push({ offset, type, ...relocationTarget(symbol, addend, ambiguous) });
     }
     result.set(target, [...(result.get(target) ?? []), ...relocations]);
   }
@@ -110,10 +112,12 @@ function readRelocations(elf: ElfFile, symbols: readonly Symbol[], source: strin
 function relocationTarget(
   symbol: Symbol | undefined,
   addend: bigint,
+  ambiguous: ReadonlySet<string>,
 ): Pick<Relocation, 'symbol' | 'againstSection' | 'addend'> {
   if (!symbol) return { symbol: '', againstSection: false, addend };
-  const isLocalPlace = symbol.binding === 'local' && symbol.section !== undefined && !symbol.section.startsWith('*');
-  return isLocalPlace && symbol.section !== undefined
-    ? { symbol: symbol.section, againstSection: true, addend: addend + symbol.value }
-    : { symbol: symbol.name, againstSection: false, addend };
+  const { name, section, type, binding, value } = symbol;
+  if (section !== undefined && (type === 'section' || (binding === 'local' && ambiguous.has(name)))) {
+    return { symbol: section, againstSection: true, addend: addend + value };
+  }
+  return { symbol: name, againstSection: false, addend };
 }

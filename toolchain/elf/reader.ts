@@ -266,6 +266,8 @@ function checkTable(bytes: Uint8Array, { offset, size, count }: Table, least: nu
 }
 
 function content(bytes: Uint8Array, offset: number, size: number, where: string): Uint8Array {
+  // What is empty may lie anywhere.
+  if (size === 0) return bytes.subarray(0, 0);
   if (offset > bytes.length || size > bytes.length - offset) {
     throw new ElfError(
       `its ${size} bytes at offset ${offset} reach past the end of the file (${bytes.length} bytes)`,

@@ -45,6 +45,17 @@ export interface LinkOptions {
   readonly debugSections?: (module: ObjectModule) => readonly Section[];
 }
 
+/** Asks an operating system for a stack without execute permission. */
+const STACK: ContainerSegment = {
+  type: PT_GNU_STACK,
+  flags: PF_R | PF_W,
+  offset: 0,
+  va: 0n,
+  pa: 0n,
+  fileSize: 0,
+  memorySize: 0,
+  alignment: 16,
+};
 /** Byte between functions of different objects, in code: INT3 would do too, but GNU ld's choice is NOP. */
 const CODE_FILL = 0x90;
 /** Bytes; what fits the code model and the host's memory. */
@@ -206,11 +217,10 @@ class Link {
     const indices = new Map(sections.map(({ name }, index) => [name, index + 1]));
     const table = symbolTable(this.linkedSymbols(), (name) => indices.get(name) ?? 0, sections.length + 1);
     const loads = this.loadSegments();
-    const stack = { type: PT_GNU_STACK, flags: PF_R | PF_W, offset: 0, va: 0n, pa: 0n, fileSize: 0, memorySize: 0 };
     return writeContainer({
       type: ET_EXEC,
       entry,
-      segments: [...this.headerSegment(loads.length + 2), ...loads, { ...stack, alignment: 16 }],
+      segments: this.layout.loadsHeaders ? [this.headerSegment(loads.length + 2), ...loads, STACK] : loads,
       sections: [...sections.map((output) => this.outputHeader(output, contents)), ...table.sections],
     });
   }
@@ -237,13 +247,20 @@ class Link {
     return this.layout.startFileOffset + pa - this.layout.start;
   }
 
-  private headerSegment(count: number): ContainerSegment[] {
-    if (!this.layout.loadsHeaders) return [];
+  /** The segment that holds the ELF header and `count` program headers. */
+  private headerSegment(count: number): ContainerSegment {
     const size = headersSize(count);
     const at = BigInt(this.layout.start);
-    return [
-      { type: PT_LOAD, flags: PF_R, offset: 0, va: at, pa: at, fileSize: size, memorySize: size, alignment: PAGE_SIZE },
-    ];
+    return {
+      type: PT_LOAD,
+      flags: PF_R,
+      offset: 0,
+      va: at,
+      pa: at,
+      fileSize: size,
+      memorySize: size,
+      alignment: PAGE_SIZE,
+    };
   }
 
   private loadSegments(): ContainerSegment[] {
