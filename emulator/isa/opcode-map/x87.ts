@@ -7,28 +7,26 @@ import type { Cell } from './cell';
 
 const X87 = form('X87 modrm');
 
+const some = (...defined: readonly number[]) =>
+  byRm(...times(8, null).map((_, rm) => (defined.includes(rm) ? X87 : null)));
+
+/**
+ * Aliases the tables leave out and all processors execute are in (FSTP at D9 D8, FCOM at DC D0, FXCH at DD C8, FFREEP
+ * and others); so are FNENI, FNDISI and FNSETPM, which are no operations (SDM vol. 3, 23.18.7).
+ */
 export const x87: Readonly<Record<number, Cell>> = {
   0xd8: X87,
   0xd9: byMod(
     byReg(X87, null, ...times(6, X87)),
-    byReg(
-      X87,
-      X87,
-      byRm(X87, ...times(7, null)),
-      null,
-      byRm(X87, X87, null, null, X87, X87, null, null),
-      byRm(...times(7, X87), null),
-      X87,
-      X87,
-    ),
+    byReg(X87, X87, some(0), X87, some(0, 1, 4, 5), some(0, 1, 2, 3, 4, 5, 6), X87, X87),
   ),
-  0xda: byMod(X87, byReg(...times(4, X87), null, byRm(null, X87, ...times(6, null)), null, null)),
+  0xda: byMod(X87, byReg(...times(4, X87), null, some(1), null, null)),
   0xdb: byMod(
     byReg(...times(4, X87), null, X87, null, X87),
-    byReg(...times(4, X87), byRm(null, null, X87, X87, ...times(4, null)), X87, X87, null),
+    byReg(...times(4, X87), some(0, 1, 2, 3, 4), X87, X87, null),
   ),
-  0xdc: byMod(X87, byReg(X87, X87, null, null, ...times(4, X87))),
-  0xdd: byMod(byReg(...times(5, X87), null, X87, X87), byReg(X87, null, ...times(4, X87), null, null)),
-  0xde: byMod(X87, byReg(X87, X87, null, byRm(null, X87, ...times(6, null)), ...times(4, X87))),
-  0xdf: byMod(X87, byReg(...times(4, null), byRm(X87, ...times(7, null)), X87, X87, null)),
+  0xdc: X87,
+  0xdd: byMod(byReg(...times(5, X87), null, X87, X87), byReg(...times(6, X87), null, null)),
+  0xde: byMod(X87, byReg(...times(3, X87), some(1), ...times(4, X87))),
+  0xdf: byMod(X87, byReg(...times(4, X87), some(0), X87, X87, null)),
 };
