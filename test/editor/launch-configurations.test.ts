@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { activeSession, hello, openFile, samples, stopDebugging, Stops } from './support/editor';
+
+describe('launch configurations', () => {
+  const folder = vscode.workspace.workspaceFolders?.[0];
+  let stops: Stops;
+  beforeEach(() => (stops = new Stops()));
+  afterEach(async () => {
+    await stopDebugging();
+    stops.dispose();
+  });
+
+  it('F5 on an open assembly file needs no launch.json and takes the kernel of the workspace', async () => {
+    await openFile(hello);
+    await vscode.commands.executeCommand('workbench.action.debug.start');
+    assert.equal((await stops.next()).reason, 'entry');
+    const { configuration } = activeSession();
+    assert.equal(configuration.type, 'ringside');
+    assert.equal(configuration.program, hello);
+    assert.equal(configuration.kernel, join(samples, 'kernel'));
+    assert.equal(configuration.serial, 'terminal');
+  });
+
+  it('a configuration with nothing but a program is complete', async () => {
+    const started = await vscode.debug.startDebugging(folder, {
+      type: 'ringside',
+      request: 'launch',
+      name: 'program alone',
+      program: hello,
+    });
+    assert.ok(started);
+    assert.equal((await stops.next()).reason, 'entry');
+  });
+
+  for (const [problem, attributes] of [
+    ['an unknown attribute', { program: hello, memroy: '64M' }],
+    ['a program that does not exist', { program: join(samples, 'no-such.S') }],
+    ['a folder as program', { program: samples }],
+  ] as const) {
+    it(`refuses ${problem} before a session starts`, async () => {
+      const configuration = { type: 'ringside', request: 'launch', name: problem, ...attributes };
+      await vscode.debug.startDebugging(folder, configuration);
+      assert.equal(vscode.debug.activeDebugSession, undefined);
+    });
+  }
+});

@@ -1,0 +1,80 @@
+/** Driving the editor through its API: open, debug, wait. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import * as vscode from 'vscode';
+
+export const EXTENSION_ID = 'ringside.ringside';
+export const samples = process.env.RINGSIDE_SAMPLES ?? join(__dirname, '..', '..', 'samples');
+export const hello = join(samples, 'hello-syscall', 'hello.S');
+
+const POLL_MS = 25;
+
+/** Waits until `probe` gives something; fails with `what` after `timeout` milliseconds. */
+export async function until<Result>(
+  what: string,
+  probe: () => Result | undefined | false | Promise<Result | undefined | false>,
+  timeout = 20_000,
+): Promise<Result> {
+  const end = Date.now() + timeout;
+  for (;;) {
+    const result = await probe();
+    if (result !== undefined && result !== false) return result;
+    if (Date.now() > end) assert.fail(`timed out waiting for: ${what}`);
+    await new Promise((later) => setTimeout(later, POLL_MS));
+  }
+}
+
+export async function openFile(path: string): Promise<vscode.TextEditor> {
+  return vscode.window.showTextDocument(vscode.Uri.file(path), { preview: false });
+}
+
+/** Counts `stopped` events of a session, so that a test waits for the next one and not for an old one. */
+export class Stops implements vscode.Disposable {
+  private readonly events: DebugProtocol.StoppedEvent['body'][] = [];
+  private taken = 0;
+  private readonly registration = vscode.debug.registerDebugAdapterTrackerFactory('ringside', {
+    createDebugAdapterTracker: () => ({
+      onDidSendMessage: (message: DebugProtocol.Event) => {
+        if (message.type === 'event' && message.event === 'stopped') {
+          this.events.push((message as DebugProtocol.StoppedEvent).body);
+        }
+      },
+    }),
+  });
+
+  async next(): Promise<DebugProtocol.StoppedEvent['body']> {
+    await until('a stop', () => this.events.length > this.taken);
+    return this.events[this.taken++];
+  }
+
+  dispose(): void {
+    this.registration.dispose();
+  }
+}
+
+export function activeSession(): vscode.DebugSession {
+  const session = vscode.debug.activeDebugSession;
+  assert.ok(session, 'no active debug session');
+  return session;
+}
+
+export async function topFrame(session = activeSession()): Promise<DebugProtocol.StackFrame> {
+  const { stackFrames } = (await session.customRequest('stackTrace', {
+    threadId: 1,
+    levels: 1,
+  })) as DebugProtocol.StackTraceResponse['body'];
+  return stackFrames[0];
+}
+
+/** Path of a frame's source; a browser-hosted editor answers with a URI. */
+export function sourcePath({ source }: DebugProtocol.StackFrame): string | undefined {
+  const path = source?.path;
+  return path?.startsWith('vscode-remote:') ? vscode.Uri.parse(path).path : path;
+}
+
+export async function stopDebugging(): Promise<void> {
+  await vscode.debug.stopDebugging();
+  await until('the end of all sessions', () => vscode.debug.activeDebugSession === undefined);
+  vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
+}
