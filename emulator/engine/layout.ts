@@ -33,6 +33,8 @@ export const TLB_BASE = 0x10c;
 export const JUMP_CACHE_BASE = 0x110;
 /** 1 while a repeated string instruction must stop after each iteration (TF); i32. */
 export const ONE_ITERATION = 0x114;
+/** Vector of an exception raised by generated code; i32. */
+export const EXIT_DETAIL = 0x120;
 /** Bits of RSP that form the stack pointer where the stack is not flat (0xffff or 0xffffffff); i64. */
 export const STACK_MASK = 0x118;
 /** Scratch that stands in for guest memory in a split or device access; 64 bytes. */

@@ -1,0 +1,226 @@
+/** The interpreter's staging of semantics: operands come from the fields of the record being executed. */
+import type { FunctionBody, Label } from '../wasm/function';
+import * as w from '../wasm/expression';
+import type { Value } from '../wasm/expression';
+import type { Gpr } from '../isa/instruction';
+import { Context, type Helpers, type OperandRef, type SegmentKind, type Size } from '../isa/semantics/context';
+import * as layout from './layout';
+import { ExitReason, Field } from './records';
+
+/** Locals and labels of the interpreter function that its handlers share. */
+export interface Frame {
+  /** i32: the record being executed. */
+  readonly record: Value;
+  /** i32: instructions still allowed. */
+  readonly budget: Value;
+  /** i32: base of the TLB pair in force. */
+  readonly tlb: Value;
+  /** i64: RIP to look up, for `indirect`. */
+  readonly rip: Value;
+  /** Executes the record in `record`. */
+  readonly dispatch: Label;
+  /** Looks up the record for `rip` and executes it. */
+  readonly indirect: Label;
+}
+
+const STATE = w.i32(0);
+const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2] as const;
+
+export class InterpreterContext extends Context {
+  /** Register operands of the instruction being described, in order: decides which record field names their slot. */
+  private registers: readonly OperandRef[] = [];
+  private fused = false;
+
+  constructor(
+    f: FunctionBody,
+    helpers: Helpers,
+    private readonly frame: Frame,
+    readonly segmentation: SegmentKind,
+  ) {
+    super(f, helpers, frame.tlb);
+  }
+
+  /**
+   * Tells the operands of the description about to be staged. With `fused`, a conditional branch shares the record: NEXT
+   * takes the upper half of IMMEDIATE, so that 32 bits, sign-extended, must do.
+   */
+  setOperands(operands: readonly OperandRef[], fused = false): void {
+    this.registers = operands.filter(({ kind }) => kind === 'register');
+    this.fused = fused;
+  }
+
+  private field(offset: number, bytes: 1 | 2 | 4): Value {
+    return w.load32(this.frame.record, offset, bytes);
+  }
+
+  private slot(operand: OperandRef): Value {
+    return this.field(REGISTER_FIELDS[this.registers.indexOf(operand)], 1);
+  }
+
+  register(register: Gpr, size: Size): Value {
+    return w.load64(STATE, layout.GPR + 8 * register, size);
+  }
+
+  setRegister(register: Gpr, size: Size, value: Value): void {
+    // Four bytes clear the upper half: values are zero-extended, so the whole slot is written.
+    this.f.store64(STATE, layout.GPR + 8 * register, size === 4 ? 8 : size, value);
+  }
+
+  protected readRegisterOperand(operand: OperandRef): Value {
+    return w.load64(this.slot(operand), 0, operand.size);
+  }
+
+  protected writeRegisterOperand(operand: OperandRef, value: Value): void {
+    this.f.store64(this.slot(operand), 0, operand.size === 4 ? 8 : operand.size, value);
+  }
+
+  protected readImmediate(operand: OperandRef): Value {
+    return this.fused
+      ? w.zeroExtend(w.loadSigned32(this.frame.record, Field.IMMEDIATE), operand.size)
+      : w.load64(this.frame.record, Field.IMMEDIATE, 8);
+  }
+
+  protected linearAddress(operand: OperandRef): Value {
+    const base = w.load64(this.field(Field.BASE, 1), 0, 8);
+    const displaced = w.add(base, w.load64(this.frame.record, Field.DISPLACEMENT, 8));
+    if (operand.kind !== 'indexed') return displaced;
+    const index = w.load64(this.field(Field.INDEX, 1), 0, 8);
+    return w.add(displaced, w.shl(index, w.load64(this.frame.record, Field.SCALE, 1)));
+  }
+
+  effectiveAddress(operand: OperandRef): Value {
+    return this.linearAddress(operand);
+  }
+
+  /**
+   * Address records: base + index * scale + displacement, cut to `addressSize`; with `segmentBase` that is added.
+   */
+  computedAddress(addressSize: 2 | 4 | 8, segmentBase: Value | undefined): Value {
+    const offset = w.zeroExtend(this.linearAddress({ kind: 'indexed', size: 8 }), addressSize);
+    return segmentBase ? w.add(offset, segmentBase) : offset;
+  }
+
+  /** Value of the slot named by a one-byte field. */
+  slotValue(field: number): Value {
+    return w.load64(this.field(field, 1), 0, 8);
+  }
+
+  flagResult(): Value {
+    return w.load64(STATE, layout.FLAG_RESULT, 8);
+  }
+
+  flagCarries(): Value {
+    return w.load64(STATE, layout.FLAG_CARRIES, 8);
+  }
+
+  setLazyFlags(result: Value, carries: Value): void {
+    // Both are worked out before either is stored: they may depend on the flags they replace.
+    const held = this.let(carries);
+    this.f.store64(STATE, layout.FLAG_RESULT, 8, result);
+    this.f.store64(STATE, layout.FLAG_CARRIES, 8, held);
+  }
+
+  otherFlags(): Value {
+    return w.load32(STATE, layout.FLAGS_REST);
+  }
+
+  setOtherFlags(value: Value): void {
+    this.f.store32(STATE, layout.FLAGS_REST, value);
+  }
+
+  nextAddress(): Value {
+    return w.load64(this.frame.record, Field.IMMEDIATE, 8);
+  }
+
+  stackMask(): Value {
+    return w.load64(STATE, layout.STACK_MASK, 8);
+  }
+
+  oneIteration(): Value {
+    return w.load32(STATE, layout.ONE_ITERATION);
+  }
+
+  sourceBase(): Value {
+    return w.load64(this.field(Field.BASE, 1), 0, 8);
+  }
+
+  sourceSegment(): Value {
+    return this.field(Field.SCALE, 1);
+  }
+
+  checkedAddress(segment: Value, offset: Value, size: Size, write: boolean): Value {
+    return this.checkedAddressOf(segment, offset, w.i32(size), w.i32(write ? 1 : 0));
+  }
+
+  /** `checkedAddress` with size and access known only at run time. */
+  checkedAddressOf(segment: Value, offset: Value, size: Value, write: Value): Value {
+    this.f.store64(STATE, layout.ADDRESS, 8, offset);
+    this.callOrLeave(this.helpers.checkSegment, [segment, size, write]);
+    return this.let(w.load64(STATE, layout.ADDRESS, 8));
+  }
+
+  writer(): Value {
+    return this.frame.record;
+  }
+
+  // Control
+
+  /** Stores what the engine needs and returns to it. */
+  exit(reason: ExitReason, record: Value = this.frame.record): void {
+    this.f.store32(STATE, layout.EXIT_REASON, w.i32(reason));
+    this.f.store32(STATE, layout.CURRENT_RECORD, record);
+    this.f.store32(STATE, layout.BUDGET, this.frame.budget);
+    this.f.return();
+  }
+
+  leave(): void {
+    this.exit(ExitReason.FAULT);
+  }
+
+  raise(vector: number): void {
+    this.f.store32(STATE, layout.EXIT_DETAIL, w.i32(vector));
+    this.exit(ExitReason.EXCEPTION);
+  }
+
+  leaveBetweenIterations(): void {
+    this.exit(ExitReason.BETWEEN_ITERATIONS);
+  }
+
+  /** Accounts for the block that ends with this record. */
+  charge(): void {
+    this.f.set(this.frame.budget, w.sub(this.frame.budget, this.field(Field.COUNT, 2)));
+  }
+
+  /** Goes on at the record in `frame.record`, unless the budget is used up. */
+  private continueAtRecord(): void {
+    this.f.branchIf(w.geS(this.frame.budget, w.i32(0)), this.frame.dispatch);
+    this.exit(ExitReason.BUDGET);
+  }
+
+  jump(): void {
+    this.charge();
+    this.f.set(this.frame.record, this.field(Field.TARGET, 4));
+    this.continueAtRecord();
+  }
+
+  jumpIf(condition: Value): void {
+    this.charge();
+    this.f.set(
+      this.frame.record,
+      w.select(condition, this.field(Field.TARGET, 4), this.field(Field.NEXT, 4)),
+    );
+    this.continueAtRecord();
+  }
+
+  jumpTo(address: Value): void {
+    this.f.set(this.frame.rip, address);
+    this.charge();
+    this.f.branch(this.frame.indirect);
+  }
+
+  /** Goes on with the following record. */
+  next(): void {
+    this.f.set(this.frame.record, w.add(this.frame.record, w.i32(layout.RECORD_BYTES)));
+    this.f.branch(this.frame.dispatch);
+  }
+}

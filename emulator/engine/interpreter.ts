@@ -1,0 +1,201 @@
+/**
+ * Builds the interpreter: one WebAssembly function, a loop around a jump table with a handler for every instruction form,
+ * working on records (records.ts). It is generated once per process from the definitions and shared by all machines.
+ */
+import { FunctionBody, type Label } from '../wasm/function';
+import * as w from '../wasm/expression';
+import { ModuleWriter, ValueType } from '../wasm/module';
+import type { Helpers } from '../isa/semantics/context';
+import type { Definition } from '../isa/semantics/definition';
+import { Builtin, HandlerTable, type Handler } from './handlers';
+import { InterpreterContext, type Frame } from './interpreter-context';
+import * as layout from './layout';
+import { AddressField, ExitReason, Field } from './records';
+import { definePackFlags, defineMultiplyHigh, defineUnpackFlags } from './routines';
+
+const { I32, I64 } = { I32: ValueType.I32, I64: ValueType.I64 };
+
+/** Functions the interpreter imports from the engine; see `Helpers` for those that semantics use. */
+export interface EngineImports {
+  slowRead(vaLow: number, vaHigh: number, size: number): number;
+  slowWrite(vaLow: number, vaHigh: number, size: number, record: number): number;
+  commitWrite(): void;
+  checkSegment(segment: number, size: number, write: number): number;
+  divideWide(divisor: bigint, signed: number): number;
+  bulkString(record: number): number;
+  /** Executes the architectural routine of the record; returns the record to go on at, 0 to leave. */
+  architectural(record: number): number;
+  /** Finds the block a stub stands for and links its branch to it; returns its record, 0 to leave. */
+  resolve(stub: number): number;
+  /** Finds the block at RIP; returns its record, 0 to leave. */
+  lookUp(): number;
+}
+
+export interface Interpreter {
+  readonly module: WebAssembly.Module;
+  readonly table: HandlerTable;
+}
+
+/** Initial size, in 64 KiB pages, that the memory of every machine has at least. */
+const LEAST_MEMORY_PAGES = layout.RAM >> 16;
+
+export function buildInterpreter(definitions: readonly Definition[]): Interpreter {
+  const table = new HandlerTable(definitions);
+  const writer = new ModuleWriter(LEAST_MEMORY_PAGES);
+  const word = (count: number): ValueType[] => Array.from({ length: count }, () => I32);
+  const imported = (name: keyof EngineImports, parameters: ValueType[], results: ValueType[]): number =>
+    writer.importFunction(name, { parameters, results });
+
+  const imports = {
+    slowRead: imported('slowRead', word(3), [I32]),
+    slowWrite: imported('slowWrite', word(4), [I32]),
+    commitWrite: imported('commitWrite', [], []),
+    checkSegment: imported('checkSegment', word(3), [I32]),
+    divideWide: imported('divideWide', [I64, I32], [I32]),
+    bulkString: imported('bulkString', word(1), [I32]),
+    architectural: imported('architectural', word(1), [I32]),
+    resolve: imported('resolve', word(1), [I32]),
+    lookUp: imported('lookUp', [], [I32]),
+  };
+  const helpers: Helpers = {
+    ...imports,
+    multiplyHigh: writer.declare({ parameters: [I64, I64], results: [I64] }),
+    packFlags: writer.declare({ parameters: [], results: [I64] }),
+    unpackFlags: writer.declare({ parameters: [I64], results: [] }),
+  };
+  writer.define(helpers.multiplyHigh, defineMultiplyHigh());
+  writer.define(helpers.packFlags, definePackFlags());
+  writer.define(helpers.unpackFlags, defineUnpackFlags());
+
+  const run = writer.declare({ parameters: [I32], results: [] }, 'run');
+  writer.define(run, interpreterBody(table, helpers, imports));
+  return { module: new WebAssembly.Module(writer.encode() as BufferSource), table };
+}
+
+type Imports = Record<keyof EngineImports, number>;
+
+/** `run(record)`: executes records until something has to be left to the engine. */
+function interpreterBody(table: HandlerTable, helpers: Helpers, imports: Imports): FunctionBody {
+  const f = new FunctionBody([I32]);
+  const record = f.parameter(0);
+  const budget = f.variable(I32);
+  const tlb = f.variable(I32);
+  const rip = f.variable(I64);
+  f.set(budget, w.load32(w.i32(0), layout.BUDGET));
+  f.set(tlb, w.load32(w.i32(0), layout.TLB_BASE));
+
+  const dispatch = f.openLoop();
+  const indirect = f.openBlock();
+  const frame: Frame = { record, budget, tlb, rip, dispatch, indirect };
+  const count = Builtin.COUNT + table.handlers.length;
+
+  // One block per handler, the outermost for the last: branching out of block n lands where handler n is written.
+  const labels: Label[] = [];
+  for (let i = 0; i < count; i++) labels.unshift(f.openBlock());
+  f.branchTable(w.load32(record, Field.HANDLER), labels, labels[0]);
+  for (let i = 0; i < count; i++) {
+    f.end();
+    if (i < Builtin.COUNT) builtin(i, f, helpers, imports, frame);
+    else described(table.handlers[i - Builtin.COUNT], f, helpers, frame);
+    f.releaseTemporaries();
+  }
+  f.end(); // indirect: here with RIP to be looked up in `rip`
+
+  f.store64(w.i32(0), layout.RIP, 8, rip);
+  const context = new InterpreterContext(f, helpers, frame, 'flat64');
+  f.if(w.ltS(budget, w.i32(0)), () => context.exit(ExitReason.BUDGET, w.i32(0)));
+  const hash = w.and(w.xor(w.wrap(rip), w.wrap(w.shrU(rip, w.i64(12)))), w.i32(layout.JUMP_CACHE_ENTRIES - 1));
+  const entry = f.let(
+    w.add(w.load32(w.i32(0), layout.JUMP_CACHE_BASE), w.mul(hash, w.i32(layout.JUMP_CACHE_ENTRY_BYTES))),
+  );
+  f.set(record, w.load32(entry, 8));
+  f.branchIf(w.eq(w.load64(entry, 0, 8), rip), dispatch);
+  continueWith(f, frame, { kind: 'call', type: I32, function: imports.lookUp, arguments: [] });
+  f.end();
+  return f;
+}
+
+/** Goes on at the record `value` yields; leaves if that is 0 (the engine has noted why). */
+function continueWith(f: FunctionBody, { record, budget, dispatch }: Frame, value: w.Value): void {
+  f.set(record, value);
+  f.branchIf(record, dispatch);
+  f.store32(w.i32(0), layout.BUDGET, budget);
+  f.store32(w.i32(0), layout.EXIT_REASON, w.i32(ExitReason.ENGINE));
+  f.return();
+}
+
+function described(handler: Handler, f: FunctionBody, helpers: Helpers, frame: Frame): void {
+  const { definition, operands, variant, fusedCondition } = handler;
+  const context = new InterpreterContext(f, helpers, frame, variant.segmentation);
+  context.setOperands(operands, fusedCondition !== undefined);
+  definition.emit(context, operands, variant);
+  if (fusedCondition !== undefined) context.jumpIf(context.flags.condition(fusedCondition));
+  else if (!definition.transfer) context.next();
+}
+
+function builtin(number: Builtin, f: FunctionBody, helpers: Helpers, imports: Imports, frame: Frame): void {
+  const context = new InterpreterContext(f, helpers, frame, 'flat32');
+  const { record } = frame;
+  const address = (value: w.Value): void => {
+    f.store64(w.i32(0), layout.ADDRESS, 8, value);
+    context.next();
+  };
+  const flat = (addressSize: 2 | 4): void =>
+    address(w.zeroExtend(context.computedAddress(addressSize, context.slotValue(AddressField.SEGMENT_BASE)), 4));
+  const checked = (addressSize: 2 | 4): void => {
+    context.checkedAddressOf(
+      w.load32(record, AddressField.SEGMENT, 1),
+      context.computedAddress(addressSize, undefined),
+      w.load32(record, AddressField.SIZE, 1),
+      w.load32(record, AddressField.WRITE, 2),
+    );
+    context.next();
+  };
+  switch (number) {
+    case Builtin.RESOLVE:
+      continueWith(f, frame, { kind: 'call', type: I32, function: imports.resolve, arguments: [record] });
+      return;
+    case Builtin.LOOK_UP:
+      f.set(frame.rip, w.load64(record, Field.IMMEDIATE, 8));
+      f.branch(frame.indirect);
+      return;
+    case Builtin.LINK:
+      context.jump();
+      return;
+    case Builtin.BREAKPOINT:
+      context.exit(ExitReason.BREAKPOINT);
+      return;
+    case Builtin.UNDECODABLE:
+      context.leave();
+      return;
+    case Builtin.ARCHITECTURAL:
+      context.charge();
+      f.store32(w.i32(0), layout.BUDGET, frame.budget);
+      f.set(record, { kind: 'call', type: I32, function: imports.architectural, arguments: [record] });
+      f.if(w.isZero(record), () => f.return());
+      f.set(frame.tlb, w.load32(w.i32(0), layout.TLB_BASE));
+      f.branchIf(w.geS(frame.budget, w.i32(0)), frame.dispatch);
+      context.exit(ExitReason.BUDGET);
+      return;
+    case Builtin.ADDRESS_64:
+      address(context.computedAddress(8, context.slotValue(AddressField.SEGMENT_BASE)));
+      return;
+    case Builtin.ADDRESS_32:
+      address(context.computedAddress(4, context.slotValue(AddressField.SEGMENT_BASE)));
+      return;
+    case Builtin.ADDRESS_32_FLAT:
+      flat(4);
+      return;
+    case Builtin.ADDRESS_16_FLAT:
+      flat(2);
+      return;
+    case Builtin.CHECKED_32:
+      checked(4);
+      return;
+    case Builtin.CHECKED_16:
+      checked(2);
+      return;
+    case Builtin.COUNT:
+      return;
+  }
+}
