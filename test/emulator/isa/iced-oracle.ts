@@ -26,6 +26,8 @@ export const KNOWN_DIFFERENCES = {
   'area size': 'FXSAVE and FXRSTOR areas are larger than an operand size; ours is 0 (SDM vol. 2, FXSAVE: m512byte).',
   'monitored address': 'MONITOR uses DS:rAX, overridable (SDM vol. 2, MONITOR); ours is an explicit operand.',
   'no operands': 'Hints and NOP access no operand (SDM vol. 2, NOP, PREFETCHh, ENDBR64); ours have none.',
+  'exchange with R8':
+    'REX.B makes 90 XCHG r8, rAX behind F3 as well: PAUSE is F3 90 alone (SDM vol. 2, NOP, PAUSE, XCHG; processors agree).',
   'length only': 'x87, MMX and SSE instructions are recognised with their length.',
 } as const;
 
@@ -252,6 +254,7 @@ export function compare(ours: Instruction | DecodeFailure, iced: Iced, mode: Cod
   const facts = factsOf(iced);
   if (typeof ours === 'string') return facts.absent ? known('absent feature') : defect(`${ours}, iced: ${facts.name}`);
   if (ours.length !== iced.length) return defect(`${facts.name}: length ${ours.length}, iced: ${iced.length}`);
+  if (ours.mnemonic === 'XCHG' && facts.mnemonic === 'PAUSE') return known('exchange with R8');
   if (ours.mnemonic !== facts.mnemonic) return defect(`${ours.mnemonic}, iced: ${facts.name}`);
   if (ours.mnemonic === 'SIMD' || ours.mnemonic === 'X87') return known('length only');
   const different = compareAttributes(ours, iced, facts);
