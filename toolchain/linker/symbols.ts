@@ -1,5 +1,6 @@
 /** Symbol resolution: which definition each name means (gABI chapter 4, "Symbol Table"). */
 import { ABSOLUTE, COMMON, SHF_ALLOC, SHF_WRITE, SHT_NOBITS } from '../elf/format';
+import { rowAt } from '../elf/line-rows';
 import { alignUp } from '../elf/container';
 import type { Diagnostic, ObjectModule, Section, SourceLocation, Symbol } from '../elf/object';
 import type { Layout, ProvidedSymbol } from './layout';
@@ -17,12 +18,9 @@ export function sourceOf(
   section: string | undefined,
   offset: number,
 ): Pick<Diagnostic, 'location' | 'expansion'> {
-  let best: ObjectModule['lines'][number] | undefined;
-  for (const row of module.lines) {
-    if (row.section !== section || row.offset + row.length <= offset) continue;
-    if (!best || row.offset < best.offset) best = row;
-  }
-  return best ?? { location: { file: module.source, line: 1, column: 0 }, expansion: undefined };
+  return (
+    rowAt(module, section, offset) ?? { location: { file: module.source, line: 1, column: 0 }, expansion: undefined }
+  );
 }
 
 export const errorAt = (
