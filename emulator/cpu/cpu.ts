@@ -6,6 +6,7 @@ import type { Instruction } from '../isa/instruction';
 import type { PhysicalMemory } from '../memory';
 import type { Bus } from '../devices/bus';
 import type { CpuModel } from './cpuid';
+import type { Paging } from './paging';
 import type { CpuState } from './state';
 
 /** The cached translations of the engine; architectural routines tell it what became stale (SDM vol. 3, 4.10.4). */
@@ -24,6 +25,8 @@ export interface Cpu {
   readonly memory: PhysicalMemory;
   readonly bus: Bus;
   readonly translations: TranslationCache;
+  /** The page-table walker over `state`, `memory` and `bus`. */
+  readonly paging: Paging;
 
   /** Address of the instruction being executed (equals `state.rip` until it completes). */
   instructionAddress: bigint;
@@ -42,6 +45,9 @@ export interface Cpu {
    * base or limit, IF, TF, DR7): the engine looks at the state anew before the next instruction.
    */
   modeChanged(): void;
+
+  /** Told of each data access of `size` bytes at `va` that an architectural routine makes, for data breakpoints. */
+  accessed?(va: bigint, size: number, access: 'read' | 'write'): void;
 }
 
 /**

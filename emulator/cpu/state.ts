@@ -181,6 +181,8 @@ export class CpuState {
   sysenterCs = 0n;
   sysenterEsp = 0n;
   sysenterEip = 0n;
+  /** Added to the time-stamp counter by writes to IA32_TIME_STAMP_COUNTER; modulo 2^64. */
+  tscOffset = 0n;
   /** MSRs that only hold what was written, by number. */
   readonly otherMsrs = new Map<number, bigint>();
 

@@ -1,0 +1,203 @@
+/** MOV to and from control registers, LMSW, SMSW, CLTS, XGETBV, XSETBV (SDM vol. 3, section 2.5; vol. 2, MOV CR). */
+import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import type { Cpu } from './cpu';
+import type { CpuModel, Feature } from './cpuid';
+import { GuestException, Vector } from './exceptions';
+import { operandAt, readEdxEax, readGpr, readOperand, writeEdxEax, writeGpr, writeOperand } from './registers';
+import { SystemType } from './segmentation';
+import { Cr0, Cr4, Efer } from './state';
+
+/** CR0 bits that exist; the others of the low half are ignored when written. */
+const CR0_BITS =
+  Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.ET | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | (Cr0.PG as number);
+
+/** CR4 bits by the CPUID feature that brings them. */
+const CR4_FEATURES: readonly (readonly [number, Feature])[] = [
+  [Cr4.TSD, 'TSC'],
+  [Cr4.DE, 'DE'],
+  [Cr4.PSE, 'PSE'],
+  [Cr4.PAE, 'PAE'],
+  [Cr4.MCE, 'MCE'],
+  [Cr4.PGE, 'PGE'],
+  [Cr4.OSFXSR, 'FXSR'],
+  [Cr4.OSXMMEXCPT, 'SSE'],
+  [Cr4.UMIP, 'UMIP'],
+  [Cr4.FSGSBASE, 'FSGSBASE'],
+  [Cr4.PCIDE, 'PCID'],
+  [Cr4.OSXSAVE, 'XSAVE'],
+  [Cr4.SMEP, 'SMEP'],
+  [Cr4.SMAP, 'SMAP'],
+];
+
+/** CR4 bits a model lets be set; PCE needs no feature. */
+export function validCr4Bits(model: CpuModel): number {
+  return CR4_FEATURES.reduce(
+    (bits, [bit, feature]) => (model.features.has(feature) ? bits | bit : bits),
+    Cr4.PCE as number,
+  );
+}
+
+/** Bits 11..0 of CR3 with CR4.PCIDE. */
+const PCID_MASK = 0xfffn;
+/** Bit 63 of the operand of MOV to CR3: keep the translations of the new PCID. */
+const CR3_NO_FLUSH = 1n << 63n;
+
+/** Changes of these make every translation stale (SDM vol. 3, section 4.10.4.1). */
+const CR0_FLUSH = Cr0.PE | Cr0.WP | (Cr0.PG as number);
+const CR4_FLUSH = Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP;
+
+function generalProtection(): never {
+  throw new GuestException(Vector.GP, 0);
+}
+
+function requireRing0(cpu: Cpu): void {
+  if (cpu.state.cpl !== 0) generalProtection();
+}
+
+/** MOV CRn, r and MOV r, CRn. */
+export function executeMovCr(cpu: Cpu, instruction: Instruction): void {
+  const [destination, source] = instruction.operands;
+  const index =
+    destination.kind === 'control' ? destination.register : source.kind === 'control' ? source.register : -1;
+  if (![0, 2, 3, 4, 8].includes(index)) throw new GuestException(Vector.UD);
+  requireRing0(cpu);
+  if (destination.kind === 'register') writeGpr(cpu.state, destination, readControlRegister(cpu, index));
+  else if (source.kind === 'register') writeControlRegister(cpu, index, readGpr(cpu.state, source));
+}
+
+/** CR0, CR2, CR3, CR4 or CR8. */
+export function readControlRegister(cpu: Cpu, index: number): bigint {
+  const { state } = cpu;
+  if (index === 0) return BigInt(state.cr0 >>> 0);
+  if (index === 2) return state.cr2;
+  if (index === 3) return state.cr3;
+  return BigInt(index === 4 ? state.cr4 >>> 0 : state.cr8);
+}
+
+/** Writes CR0, CR2, CR3, CR4 or CR8 with all checks. Throws #GP(0), nothing changed. */
+export function writeControlRegister(cpu: Cpu, index: number, value: bigint): void {
+  if (index === 0) setCr0(cpu, value);
+  else if (index === 2) cpu.state.cr2 = value;
+  else if (index === 3) setCr3(cpu, value);
+  else if (index === 4) setCr4(cpu, value);
+  else if (value >> 4n) generalProtection();
+  else cpu.state.cr8 = Number(value);
+  if (index === 8) cpu.modeChanged();
+}
+
+function setCr0(cpu: Cpu, value: bigint): void {
+  const { state } = cpu;
+  if (value >> 32n) generalProtection();
+  const bits = ((Number(value) & CR0_BITS) | Cr0.ET) >>> 0;
+  const paging = (bits & Cr0.PG) !== 0;
+  if (paging && !(bits & Cr0.PE)) generalProtection();
+  if (bits & Cr0.NW && !(bits & Cr0.CD)) generalProtection();
+  let { efer } = state;
+  if (paging && !state.paging && efer & Efer.LME) {
+    // Activating long mode (SDM vol. 3, section 10.8.5).
+    if (!(state.cr4 & Cr4.PAE) || state.segments[Seg.CS].long) generalProtection();
+    const tss: SystemType = state.tr.type;
+    if (!state.tr.unusable && tss === SystemType.TSS16_BUSY) generalProtection();
+    efer |= Efer.LMA;
+  }
+  if (!paging && state.paging) {
+    if (state.mode64 || state.cr4 & Cr4.PCIDE) generalProtection();
+    efer &= ~Efer.LMA;
+  }
+  if (paging && state.cr4 & Cr4.PAE && !(efer & Efer.LMA) && (bits ^ state.cr0) & (Cr0.PG | Cr0.CD | Cr0.NW)) {
+    loadPdptes(cpu, state.cr3);
+  }
+  if ((bits ^ state.cr0) & CR0_FLUSH) cpu.translations.flush(false);
+  if (!(state.cr0 & Cr0.PE)) state.cpl = 0;
+  state.cr0 = bits;
+  state.efer = efer;
+  cpu.modeChanged();
+}
+
+/** Loads CR3 as MOV does. Bit 63 asks to keep translations and is not stored. */
+export function setCr3(cpu: Cpu, value: bigint): void {
+  const { state } = cpu;
+  const pcids = (state.cr4 & Cr4.PCIDE) !== 0;
+  const keep = pcids && (value & CR3_NO_FLUSH) !== 0n;
+  const cr3 = pcids ? value & ~CR3_NO_FLUSH : value;
+  if (cr3 >> BigInt(cpu.model.physicalAddressBits)) generalProtection();
+  if (state.paging && state.cr4 & Cr4.PAE && !state.longMode) loadPdptes(cpu, cr3);
+  state.cr3 = cr3;
+  if (!pcids) cpu.translations.flush(true);
+  else if (!keep) cpu.translations.flushPcid(Number(cr3 & PCID_MASK));
+  cpu.modeChanged();
+}
+
+function setCr4(cpu: Cpu, value: bigint): void {
+  const { state } = cpu;
+  if (value & ~BigInt(validCr4Bits(cpu.model))) generalProtection();
+  const bits = Number(value);
+  const changed = bits ^ state.cr4;
+  if (state.longMode && !(bits & Cr4.PAE)) generalProtection();
+  if (changed & bits & Cr4.PCIDE && (!state.longMode || state.cr3 & PCID_MASK)) generalProtection();
+  const pae = Cr4.PAE | Cr4.PGE | Cr4.PSE | Cr4.SMEP;
+  if (state.paging && bits & Cr4.PAE && !state.longMode && changed & pae) loadPdptes(cpu, state.cr3);
+  if (changed & CR4_FLUSH) cpu.translations.flush(false);
+  state.cr4 = bits;
+  cpu.modeChanged();
+}
+
+/** PAE paging keeps its four top-level entries in registers, loaded with CR3 (SDM vol. 3, section 4.4.1). */
+function loadPdptes(cpu: Cpu, cr3: bigint): void {
+  const pdptes = cpu.paging.readPdptes(cr3);
+  for (let index = 0; index < 8; index += 2) {
+    if (cpu.paging.pdpteReserved(pdptes[index], pdptes[index + 1])) generalProtection();
+  }
+  cpu.state.pdptes.set(pdptes);
+}
+
+/** CLTS. */
+export function executeClts(cpu: Cpu, _instruction: Instruction): void {
+  requireRing0(cpu);
+  cpu.state.cr0 = (cpu.state.cr0 & ~Cr0.TS) >>> 0;
+  cpu.modeChanged();
+}
+
+/** LMSW: loads PE, MP, EM and TS; PE can be set but not cleared. */
+export function executeLmsw(cpu: Cpu, instruction: Instruction): void {
+  requireRing0(cpu);
+  const source = Number(readOperand(cpu, operandAt(instruction, 0), 2)) & 0xf;
+  const { cr0 } = cpu.state;
+  setCr0(cpu, BigInt(((cr0 & ~0xe) | source) >>> 0));
+}
+
+/** SMSW: CR0 at the operand size to a register, its low 16 bits to memory. */
+export function executeSmsw(cpu: Cpu, instruction: Instruction): void {
+  requireUserModeInstructionAllowed(cpu);
+  writeOperand(cpu, operandAt(instruction, 0), 2, BigInt(cpu.state.cr0 >>> 0));
+}
+
+/** SGDT, SIDT, SLDT, SMSW and STR raise #GP(0) outside ring 0 if CR4.UMIP is set. */
+export function requireUserModeInstructionAllowed(cpu: Cpu): void {
+  if (cpu.state.cr4 & Cr4.UMIP && cpu.state.cpl !== 0) generalProtection();
+}
+
+/** XCR0 bits by feature: x87 state is always there, SSE state with SSE. */
+function validXcr0Bits(model: CpuModel): bigint {
+  return model.features.has('SSE') ? 3n : 1n;
+}
+
+function requireXsave(cpu: Cpu): void {
+  if (!(cpu.state.cr4 & Cr4.OSXSAVE)) throw new GuestException(Vector.UD);
+}
+
+/** XGETBV: only XCR0 exists. */
+export function executeXgetbv(cpu: Cpu, _instruction: Instruction): void {
+  requireXsave(cpu);
+  if (cpu.state.gpr[Gpr.RCX] & 0xffffffffn) generalProtection();
+  writeEdxEax(cpu.state, cpu.state.xcr0);
+}
+
+/** XSETBV. */
+export function executeXsetbv(cpu: Cpu, _instruction: Instruction): void {
+  requireXsave(cpu);
+  requireRing0(cpu);
+  const value = readEdxEax(cpu.state);
+  if (cpu.state.gpr[Gpr.RCX] & 0xffffffffn || !(value & 1n) || value & ~validXcr0Bits(cpu.model)) generalProtection();
+  cpu.state.xcr0 = value;
+}

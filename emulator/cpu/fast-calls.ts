@@ -1,0 +1,159 @@
+/**
+ * SYSCALL, SYSRET, SYSENTER, SYSEXIT and SWAPGS (SDM vol. 2, "Operation" of each; AMD APM vol. 3). CS and SS get fixed
+ * hidden parts: the GDT is not read, the kernel must keep descriptors there that agree.
+ */
+import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import type { Cpu } from './cpu';
+import { GuestException, Vector } from './exceptions';
+import { isCanonical } from './linear-memory';
+import { SegmentType, setFlatSegment } from './segmentation';
+import { AccessRights, Efer, Flag } from './state';
+
+const FLAT = AccessRights.S | AccessRights.P | AccessRights.G;
+/** Type 11: execute/read, accessed. */
+const CODE = FLAT | SegmentType.CODE | SegmentType.READABLE | SegmentType.ACCESSED;
+const CODE64 = CODE | AccessRights.L;
+const CODE32 = CODE | AccessRights.DB;
+/** Type 3: read/write, accessed. */
+const DATA = FLAT | AccessRights.DB | SegmentType.WRITABLE | SegmentType.ACCESSED;
+const DPL3 = AccessRights.DPL;
+
+/** RFLAGS bits SYSRET takes from R11: 3C7FD7H. RF and VM become 0. */
+const SYSRET_FLAGS = 0x3c7fd7;
+
+/** Bits 47..32 of STAR: CS of SYSCALL; SS is 8 above. */
+function syscallSelector(cpu: Cpu): number {
+  return Number((cpu.state.star >> 32n) & 0xfffcn);
+}
+
+/** Bits 63..48 of STAR: CS of SYSRET to 32-bit code; SS is 8 above, 64-bit CS is 16 above. */
+function sysretSelector(cpu: Cpu): number {
+  return Number((cpu.state.star >> 48n) & 0xffffn);
+}
+
+function low32(value: bigint): bigint {
+  return value & 0xffffffffn;
+}
+
+/** SYSCALL. Intel: 64-bit mode only. AMD: also compatibility mode (through CSTAR) and legacy mode (STAR bits 31..0). */
+export function executeSyscall(cpu: Cpu, _instruction: Instruction): void {
+  const { state } = cpu;
+  const { gpr } = state;
+  if (!(state.efer & Efer.SCE)) throw new GuestException(Vector.UD);
+  if (!state.mode64 && cpu.model.vendor !== 'amd') throw new GuestException(Vector.UD);
+  if (!state.longMode) {
+    if (!state.protectedMode) throw new GuestException(Vector.UD);
+    gpr[Gpr.RCX] = low32(cpu.nextAddress);
+    cpu.nextAddress = low32(state.star);
+    state.rflags &= ~(Flag.VM | Flag.IF | Flag.RF);
+    enterKernel(cpu, CODE32);
+    return;
+  }
+  gpr[Gpr.RCX] = cpu.nextAddress;
+  gpr[Gpr.R11] = BigInt(state.rflags & ~Flag.RF);
+  cpu.nextAddress = state.mode64 ? state.lstar : state.cstar;
+  state.rflags &= ~(Number(low32(state.fmask)) | Flag.RF);
+  enterKernel(cpu, CODE64);
+}
+
+function enterKernel(cpu: Cpu, code: number): void {
+  const selector = syscallSelector(cpu);
+  setFlatSegment(cpu.state.segments[Seg.CS], selector, code);
+  setFlatSegment(cpu.state.segments[Seg.SS], selector + 8, DATA);
+  cpu.state.cpl = 0;
+  cpu.modeChanged();
+}
+
+/** SYSRET (operand size 4) and SYSRETQ (operand size 8). */
+export function executeSysret(cpu: Cpu, instruction: Instruction): void {
+  if (cpu.model.vendor === 'amd') sysretAmd(cpu, instruction.operandSize === 8);
+  else sysretIntel(cpu, instruction.operandSize === 8);
+}
+
+function sysretIntel(cpu: Cpu, to64: boolean): void {
+  const { state } = cpu;
+  if (!state.mode64 || !(state.efer & Efer.SCE)) throw new GuestException(Vector.UD);
+  if (state.cpl !== 0) throw new GuestException(Vector.GP, 0);
+  const target = to64 ? state.gpr[Gpr.RCX] : low32(state.gpr[Gpr.RCX]);
+  // Raised at CPL 0, with whatever RSP the kernel has already loaded for the user.
+  if (!isCanonical(target)) throw new GuestException(Vector.GP, 0);
+  state.rflags = Number(state.gpr[Gpr.R11] & BigInt(SYSRET_FLAGS)) | Flag.FIXED;
+  returnToUser(cpu, to64, target);
+  setFlatSegment(state.segments[Seg.SS], (sysretSelector(cpu) + 8) | 3, DATA | DPL3);
+}
+
+/**
+ * AMD: also outside 64-bit mode; a non-canonical target faults at CPL 3, when its instruction is fetched; of SS only the
+ * selector changes, the hidden part stays as it was.
+ */
+function sysretAmd(cpu: Cpu, to64: boolean): void {
+  const { state } = cpu;
+  if (!(state.efer & Efer.SCE)) throw new GuestException(Vector.UD);
+  if (!state.protectedMode || state.cpl !== 0) throw new GuestException(Vector.GP, 0);
+  if (state.mode64) state.rflags = Number(state.gpr[Gpr.R11] & BigInt(SYSRET_FLAGS)) | Flag.FIXED;
+  else state.rflags |= Flag.IF;
+  returnToUser(cpu, to64, to64 ? state.gpr[Gpr.RCX] : low32(state.gpr[Gpr.RCX]));
+  state.segments[Seg.SS].selector = (sysretSelector(cpu) + 8) | 3;
+}
+
+function returnToUser(cpu: Cpu, to64: boolean, target: bigint): void {
+  const selector = to64 ? sysretSelector(cpu) + 16 : sysretSelector(cpu);
+  setFlatSegment(cpu.state.segments[Seg.CS], selector | 3, (to64 ? CODE64 : CODE32) | DPL3);
+  cpu.state.cpl = 3;
+  cpu.nextAddress = target;
+  cpu.modeChanged();
+}
+
+/** Bits 15..0 of IA32_SYSENTER_CS; #GP(0) if SYSENTER and SYSEXIT cannot use it. AMD has neither in long mode. */
+function sysenterSelector(cpu: Cpu): number {
+  const { state } = cpu;
+  if (!cpu.model.features.has('SEP')) throw new GuestException(Vector.UD);
+  if (state.longMode && cpu.model.vendor === 'amd') throw new GuestException(Vector.UD);
+  const selector = Number(state.sysenterCs & 0xfffcn);
+  if (!state.protectedMode || selector === 0) throw new GuestException(Vector.GP, 0);
+  return selector;
+}
+
+/** SYSENTER: saves neither RIP nor RSP nor RFLAGS, and leaves TF set. */
+export function executeSysenter(cpu: Cpu, _instruction: Instruction): void {
+  const { state } = cpu;
+  const selector = sysenterSelector(cpu);
+  const { longMode } = state;
+  state.rflags &= ~(Flag.VM | Flag.IF);
+  state.gpr[Gpr.RSP] = longMode ? state.sysenterEsp : low32(state.sysenterEsp);
+  cpu.nextAddress = longMode ? state.sysenterEip : low32(state.sysenterEip);
+  setFlatSegment(state.segments[Seg.CS], selector, longMode ? CODE64 : CODE32);
+  setFlatSegment(state.segments[Seg.SS], selector + 8, DATA);
+  state.cpl = 0;
+  cpu.modeChanged();
+}
+
+/** SYSEXIT (operand size 4) and its 64-bit form (operand size 8): RDX to RIP, RCX to RSP. */
+export function executeSysexit(cpu: Cpu, instruction: Instruction): void {
+  const { state } = cpu;
+  const base = sysenterSelector(cpu);
+  if (state.cpl !== 0) throw new GuestException(Vector.GP, 0);
+  const to64 = instruction.operandSize === 8;
+  const rdx = state.gpr[Gpr.RDX];
+  const rcx = state.gpr[Gpr.RCX];
+  if (to64 && !(isCanonical(rdx) && isCanonical(rcx))) throw new GuestException(Vector.GP, 0);
+  state.gpr[Gpr.RSP] = to64 ? rcx : low32(rcx);
+  cpu.nextAddress = to64 ? rdx : low32(rdx);
+  const selector = (to64 ? base + 32 : base + 16) | 3;
+  setFlatSegment(state.segments[Seg.CS], selector, (to64 ? CODE64 : CODE32) | DPL3);
+  setFlatSegment(state.segments[Seg.SS], selector + 8, DATA | DPL3);
+  state.cpl = 3;
+  cpu.modeChanged();
+}
+
+/** SWAPGS: exchanges the GS base with IA32_KERNEL_GS_BASE. */
+export function executeSwapgs(cpu: Cpu, _instruction: Instruction): void {
+  const { state } = cpu;
+  if (!state.mode64) throw new GuestException(Vector.UD);
+  if (state.cpl !== 0) throw new GuestException(Vector.GP, 0);
+  const gs = state.segments[Seg.GS];
+  const base = gs.base;
+  gs.base = state.kernelGsBase;
+  state.kernelGsBase = base;
+  cpu.modeChanged();
+}

@@ -1,0 +1,58 @@
+/** CLI, STI, POPF, CLAC, STAC, HLT (SDM vol. 2). */
+import type { Instruction } from '../isa/instruction';
+import type { Cpu } from './cpu';
+import { GuestException, Vector } from './exceptions';
+import { restoredFlags } from './far-transfer';
+import { setStackPointer, Stack, stackPointerSize } from './stack';
+import { Flag } from './state';
+
+/** CLI and STI need CPL <= IOPL. */
+function requireIoPrivilege(cpu: Cpu): void {
+  const { state } = cpu;
+  if (state.protectedMode && state.cpl > ((state.rflags >>> 12) & 3)) throw new GuestException(Vector.GP, 0);
+}
+
+export function executeCli(cpu: Cpu, _instruction: Instruction): void {
+  requireIoPrivilege(cpu);
+  cpu.state.rflags &= ~Flag.IF;
+  cpu.modeChanged();
+}
+
+/** STI: if IF was clear, interrupts wait for one more instruction. */
+export function executeSti(cpu: Cpu, _instruction: Instruction): void {
+  requireIoPrivilege(cpu);
+  const { state } = cpu;
+  if (!state.flag(Flag.IF)) state.interruptShadow = 'sti';
+  state.rflags |= Flag.IF;
+  cpu.modeChanged();
+}
+
+export function executePopf(cpu: Cpu, instruction: Instruction): void {
+  const { state } = cpu;
+  const size = instruction.operandSize === 1 ? 2 : instruction.operandSize;
+  const stack = Stack.current(cpu);
+  const image = Number(stack.pop(size) & 0xffffffffn);
+  setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
+  state.rflags = restoredFlags(state, image, size, state.cpl, 0) & ~Flag.RF;
+  cpu.modeChanged();
+}
+
+function setAlignmentCheck(cpu: Cpu, set: boolean): void {
+  const { state } = cpu;
+  if (!cpu.model.features.has('SMAP') || state.cpl !== 0) throw new GuestException(Vector.UD);
+  state.rflags = set ? state.rflags | Flag.AC : state.rflags & ~Flag.AC;
+  cpu.modeChanged();
+}
+
+export function executeClac(cpu: Cpu, _instruction: Instruction): void {
+  setAlignmentCheck(cpu, false);
+}
+
+export function executeStac(cpu: Cpu, _instruction: Instruction): void {
+  setAlignmentCheck(cpu, true);
+}
+
+export function executeHlt(cpu: Cpu, _instruction: Instruction): void {
+  if (cpu.state.cpl !== 0) throw new GuestException(Vector.GP, 0);
+  cpu.state.halted = true;
+}

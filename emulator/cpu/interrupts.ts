@@ -1,0 +1,318 @@
+/**
+ * Delivery of exceptions and interrupts through the IDT (SDM vol. 3, chapter 6; vol. 2, INT n, "Operation").
+ */
+import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import type { Cpu } from './cpu';
+import { requestedBreakpoints, recordDebugException } from './debug';
+import { GuestException, Vector } from './exceptions';
+import { readLinear } from './linear-memory';
+import { PageAccess } from './paging';
+import {
+  Descriptor,
+  descriptorAt,
+  isNull,
+  readDescriptor,
+  readStackDescriptor,
+  requireCodeOffset,
+  selectorFault,
+  setCodeSegment,
+  setNullStackSegment,
+  setSegment,
+  markAccessed,
+  SystemType,
+} from './segmentation';
+import { accessAt, setStackPointer, Stack, stackPointerSize } from './stack';
+import { Flag, type CpuState } from './state';
+import { readInnerStack, readIst, readRsp } from './task-state';
+
+/** The processor gave up: an exception while delivering #DF. `vector` is the first exception of the three. */
+export class TripleFault extends Error {
+  constructor(readonly vector: number) {
+    super(`triple fault, first exception ${vector}`);
+  }
+}
+
+/** What goes through an IDT gate. */
+interface Delivery {
+  readonly vector: number;
+  /** INT n, INT3 and INTO: the gate's DPL is checked, and error codes have EXT clear. */
+  readonly software: boolean;
+  readonly errorCode?: number;
+  readonly returnAddress: bigint;
+  /** RF in the pushed image of RFLAGS. */
+  readonly resumeFlag: boolean;
+}
+
+/** Error-code bits (SDM vol. 3, figure 6-7). */
+const EXT = 1;
+const IDT = 2;
+
+/** Vectors whose exceptions push an error code. */
+const PUSHES_ERROR_CODE = new Set<number>([
+  ...[Vector.DF, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.PF, Vector.AC, Vector.CP],
+]);
+
+/** Exceptions of the fault class: RF is set in the pushed RFLAGS so that instruction breakpoints do not hit again. */
+const FAULTS = new Set<number>([
+  ...[Vector.DE, Vector.BR, Vector.UD, Vector.NM, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.PF],
+  ...[Vector.MF, Vector.AC, Vector.XM, Vector.VE, Vector.CP],
+]);
+
+/** Contributory exceptions (SDM vol. 3, table 6-4). */
+const CONTRIBUTORY = new Set<number>([Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.CP]);
+
+/** Whether `second`, raised while delivering `first`, makes a double fault (SDM vol. 3, table 6-5). */
+export function makesDoubleFault(first: Vector, second: Vector): boolean {
+  if (first === Vector.PF) return second === Vector.PF || CONTRIBUTORY.has(second);
+  return CONTRIBUTORY.has(first) && CONTRIBUTORY.has(second);
+}
+
+/**
+ * Delivers a fault whose instruction is at RIP, going through double fault if delivery itself faults. Afterwards RIP is
+ * at the handler. For #DB use `deliverDebugTrap`. Throws TripleFault.
+ */
+export function deliverException(cpu: Cpu, exception: GuestException): void {
+  deliverOrDoubleFault(cpu, exception.vector, () => {
+    const vector: Vector = exception.vector;
+    if (vector === Vector.DB) recordDebugException(cpu.state, requestedBreakpoints(exception));
+    raise(cpu, exception);
+  });
+}
+
+/** Delivers an external interrupt from the interrupt controller between instructions. */
+export function deliverInterrupt(cpu: Cpu, vector: number): void {
+  deliverOrDoubleFault(cpu, vector, () => enter(cpu, hardware(cpu, vector)));
+}
+
+/** Delivers a non-maskable interrupt; further ones are blocked until IRET. */
+export function deliverNmi(cpu: Cpu): void {
+  deliverOrDoubleFault(cpu, Vector.NMI, () => enter(cpu, hardware(cpu, Vector.NMI)));
+  cpu.state.nmiBlocked = true;
+}
+
+/** Delivers a #DB trap after an instruction (RIP is already at the next one); `reasons` are bits of DR6. */
+export function deliverDebugTrap(cpu: Cpu, reasons: number): void {
+  recordDebugException(cpu.state, reasons);
+  deliverOrDoubleFault(cpu, Vector.DB, () => enter(cpu, hardware(cpu, Vector.DB)));
+}
+
+/** Whether an external interrupt (not an NMI) is taken before the next instruction. */
+export function acceptsInterrupt(state: CpuState): boolean {
+  return state.flag(Flag.IF) && state.interruptShadow === 'none';
+}
+
+/** Whether an NMI is taken before the next instruction. */
+export function acceptsNmi(state: CpuState): boolean {
+  return !state.nmiBlocked && state.interruptShadow !== 'ss';
+}
+
+/** INT n, INT3 and INTO (INTO only when OF is set). */
+export function executeInt(cpu: Cpu, instruction: Instruction): void {
+  const operand = instruction.operands.at(0);
+  let vector = operand?.kind === 'immediate' ? Number(operand.value & 0xffn) : Vector.BP;
+  if (instruction.mnemonic === 'INTO') {
+    if (!cpu.state.flag(Flag.OF)) return;
+    vector = Vector.OF;
+  }
+  enter(cpu, { vector, software: true, returnAddress: cpu.nextAddress, resumeFlag: false });
+}
+
+/** INT1 (ICEBP): a #DB without the privilege check of INT n. */
+export function executeInt1(cpu: Cpu, _instruction: Instruction): void {
+  enter(cpu, { vector: Vector.DB, software: false, returnAddress: cpu.nextAddress, resumeFlag: false });
+}
+
+function hardware(cpu: Cpu, vector: number): Delivery {
+  return { vector, software: false, returnAddress: cpu.state.rip, resumeFlag: cpu.state.flag(Flag.RF) };
+}
+
+function deliverOrDoubleFault(cpu: Cpu, first: number, attempt: () => void): void {
+  let vector: Vector = first;
+  let next = attempt;
+  for (;;) {
+    try {
+      next();
+      cpu.state.rip = cpu.nextAddress;
+      return;
+    } catch (error) {
+      if (!(error instanceof GuestException)) throw error;
+      const second: Vector = error.vector;
+      if (second === Vector.PF) cpu.state.cr2 = error.faultAddress ?? 0n;
+      if (vector === Vector.DF) throw new TripleFault(first);
+      const raised = makesDoubleFault(vector, second) ? new GuestException(Vector.DF, 0) : error;
+      vector = raised.vector;
+      next = () => raise(cpu, raised);
+    }
+  }
+}
+
+function raise(cpu: Cpu, exception: GuestException): void {
+  const vector: Vector = exception.vector;
+  if (vector === Vector.PF) cpu.state.cr2 = exception.faultAddress ?? 0n;
+  enter(cpu, {
+    vector,
+    software: false,
+    errorCode: PUSHES_ERROR_CODE.has(vector) ? (exception.errorCode ?? 0) : undefined,
+    returnAddress: cpu.state.rip,
+    resumeFlag: FAULTS.has(vector) || cpu.state.flag(Flag.RF),
+  });
+}
+
+/** Goes through the gate: throws GuestException with the state untouched, or sets CS, RIP (`nextAddress`), SS, RSP. */
+function enter(cpu: Cpu, delivery: Delivery): void {
+  if (!cpu.state.protectedMode) enterRealMode(cpu, delivery);
+  else if (cpu.state.longMode) enterLongMode(cpu, delivery);
+  else enterProtectedMode(cpu, delivery);
+  cpu.state.halted = false;
+  cpu.state.interruptShadow = 'none';
+  cpu.modeChanged();
+}
+
+/** Reads the gate of a vector and makes the checks common to all modes. */
+function readGate(cpu: Cpu, delivery: Delivery, gateBytes: 8 | 16): Descriptor {
+  const { state } = cpu;
+  const ext = delivery.software ? 0 : EXT;
+  const errorCode = delivery.vector * 8 + IDT + ext;
+  const offset = delivery.vector * gateBytes;
+  if (offset + gateBytes - 1 > state.idtr.limit) throw new GuestException(Vector.GP, errorCode);
+  const gate = descriptorAt(cpu, state.idtr.base + BigInt(offset));
+  const wide = gate.systemType === SystemType.INTERRUPT_GATE || gate.systemType === SystemType.TRAP_GATE;
+  const narrow = gate.systemType === SystemType.INTERRUPT_GATE16 || gate.systemType === SystemType.TRAP_GATE16;
+  if (gate.codeOrData || !(wide || (narrow && gateBytes === 8))) throw new GuestException(Vector.GP, errorCode);
+  if (delivery.software && gate.dpl < state.cpl) throw new GuestException(Vector.GP, errorCode);
+  if (!gate.present) throw new GuestException(Vector.NP, errorCode);
+  return gate;
+}
+
+/** The code segment a gate names: code, at most as unprivileged as the CPL, present. */
+function readHandlerSegment(cpu: Cpu, selector: number, ext: number): Descriptor {
+  if (isNull(selector)) throw new GuestException(Vector.GP, ext);
+  const code = readDescriptor(cpu, selector, Vector.GP, ext);
+  if (!code.isCode || code.dpl > cpu.state.cpl) selectorFault(Vector.GP, selector, ext);
+  if (cpu.state.longMode && (!code.long || code.big)) selectorFault(Vector.GP, selector, ext);
+  if (!code.present) selectorFault(Vector.NP, selector, ext);
+  return code;
+}
+
+/** RFLAGS as pushed. */
+function flagsImage(state: CpuState, delivery: Delivery): bigint {
+  return BigInt((state.rflags & ~Flag.RF) | (delivery.resumeFlag ? Flag.RF : 0));
+}
+
+/** What delivery does to RFLAGS (SDM vol. 3, section 6.12.1.2): an interrupt gate clears IF, a trap gate does not. */
+function clearFlags(state: CpuState, gateType: SystemType): void {
+  const interruptGate = gateType === SystemType.INTERRUPT_GATE || gateType === SystemType.INTERRUPT_GATE16;
+  state.rflags &= ~(Flag.TF | Flag.NT | Flag.RF | Flag.VM | (interruptGate ? Flag.IF : 0));
+}
+
+/** IA-32e mode (SDM vol. 3, section 6.14): 16-byte gates, an aligned 64-bit frame with SS:RSP always in it. */
+function enterLongMode(cpu: Cpu, delivery: Delivery): void {
+  const { state } = cpu;
+  const ext = delivery.software ? 0 : EXT;
+  const gate = readGate(cpu, delivery, 16);
+  const offsetHigh = readLinear(cpu, gate.address + 8n, 4, PageAccess.IMPLICIT);
+  const offset = (offsetHigh << 32n) | BigInt(((gate.high & 0xffff0000) | (gate.low & 0xffff)) >>> 0);
+  const selector = gate.low >>> 16;
+  const code = readHandlerSegment(cpu, selector, ext);
+  const cpl = code.isConforming ? state.cpl : code.dpl;
+
+  const ist = gate.high & 7;
+  let pointer = state.gpr[Gpr.RSP];
+  if (ist !== 0) pointer = readIst(cpu, ist, ext);
+  else if (cpl < state.cpl) pointer = readRsp(cpu, cpl, ext);
+
+  const ss = state.segments[Seg.SS];
+  const stack = new Stack(cpu, {
+    pointerSize: 8,
+    segment: ss,
+    pointer: pointer & ~0xfn,
+    access: accessAt(cpl),
+    errorCode: ext,
+  });
+  stack.push(8, BigInt(ss.selector));
+  stack.push(8, state.gpr[Gpr.RSP]);
+  stack.push(8, flagsImage(state, delivery));
+  stack.push(8, BigInt(state.segments[Seg.CS].selector));
+  stack.push(8, delivery.returnAddress);
+  if (delivery.errorCode !== undefined) stack.push(8, BigInt(delivery.errorCode));
+  requireCodeOffset(cpu, code, offset, ext);
+
+  const outward = cpl < state.cpl;
+  stack.commit();
+  setCodeSegment(cpu, selector, code, cpl);
+  if (outward) setNullStackSegment(ss, cpl, cpl);
+  setStackPointer(cpu, stack.pointer, 8);
+  cpu.nextAddress = offset;
+  clearFlags(state, gate.systemType);
+}
+
+/** 32-bit protected mode: 16- and 32-bit gates, SS:ESP pushed only when the privilege level changes. */
+function enterProtectedMode(cpu: Cpu, delivery: Delivery): void {
+  const { state } = cpu;
+  const ext = delivery.software ? 0 : EXT;
+  const gate = readGate(cpu, delivery, 8);
+  const wide = gate.systemType === SystemType.INTERRUPT_GATE || gate.systemType === SystemType.TRAP_GATE;
+  const size = wide ? 4 : 2;
+  const offset = BigInt(((wide ? gate.high & 0xffff0000 : 0) | (gate.low & 0xffff)) >>> 0);
+  const selector = gate.low >>> 16;
+  const code = readHandlerSegment(cpu, selector, ext);
+  const cpl = code.isConforming ? state.cpl : code.dpl;
+
+  const ss = state.segments[Seg.SS];
+  const inner = cpl < state.cpl ? readInnerStackSegment(cpu, cpl, ext) : undefined;
+  const pointerSize = inner ? (inner.descriptor.big ? 4 : 2) : stackPointerSize(cpu);
+  const stack = new Stack(cpu, {
+    pointerSize,
+    segment: inner?.descriptor ?? ss,
+    pointer: inner?.pointer ?? state.gpr[Gpr.RSP],
+    access: accessAt(cpl),
+    errorCode: inner ? (inner.selector & 0xfffc) | ext : ext,
+  });
+  if (inner) {
+    stack.push(size, BigInt(ss.selector));
+    stack.push(size, state.gpr[Gpr.RSP]);
+  }
+  stack.push(size, flagsImage(state, delivery));
+  stack.push(size, BigInt(state.segments[Seg.CS].selector));
+  stack.push(size, delivery.returnAddress);
+  if (delivery.errorCode !== undefined) stack.push(size, BigInt(delivery.errorCode));
+  requireCodeOffset(cpu, code, offset, ext);
+
+  if (inner) markAccessed(cpu, inner.descriptor);
+  stack.commit();
+  setCodeSegment(cpu, selector, code, cpl);
+  if (inner) setSegment(ss, inner.selector, inner.descriptor);
+  setStackPointer(cpu, stack.pointer, pointerSize);
+  cpu.nextAddress = offset;
+  clearFlags(state, gate.systemType);
+}
+
+/** SS:ESP for an inner privilege level from the TSS, with all checks (SDM vol. 2, INT n, INTER-PRIVILEGE-LEVEL). */
+export function readInnerStackSegment(
+  cpu: Cpu,
+  cpl: number,
+  ext: number,
+): { selector: number; pointer: bigint; descriptor: Descriptor } {
+  const { selector, pointer } = readInnerStack(cpu, cpl, ext);
+  if (isNull(selector)) throw new GuestException(Vector.TS, ext);
+  return { selector, pointer, descriptor: readStackDescriptor(cpu, selector, cpl, Vector.TS, ext) };
+}
+
+/** Real-address mode: four-byte vectors, FLAGS, CS and IP pushed. */
+function enterRealMode(cpu: Cpu, delivery: Delivery): void {
+  const { state } = cpu;
+  const offset = delivery.vector * 4;
+  if (offset + 3 > state.idtr.limit) throw new GuestException(Vector.GP, 0);
+  const target = readLinear(cpu, state.idtr.base + BigInt(offset), 4, PageAccess.IMPLICIT);
+  const stack = Stack.current(cpu);
+  stack.push(2, BigInt(state.rflags));
+  stack.push(2, BigInt(state.segments[Seg.CS].selector));
+  stack.push(2, delivery.returnAddress);
+  stack.commit();
+  setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
+  const cs = state.segments[Seg.CS];
+  cs.selector = Number(target >> 16n);
+  cs.base = BigInt(cs.selector << 4);
+  cpu.nextAddress = target & 0xffffn;
+  state.rflags &= ~(Flag.IF | Flag.TF | Flag.AC | Flag.RF);
+}

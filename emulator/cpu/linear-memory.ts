@@ -1,0 +1,111 @@
+/**
+ * Linear memory as the architectural routines see it: translated by the page tables, RAM or devices behind it. Faults
+ * are thrown before anything is written.
+ */
+import type { Cpu } from './cpu';
+import { GuestException, Vector } from './exceptions';
+import { PageAccess } from './paging';
+
+export type AccessSize = 1 | 2 | 4 | 8;
+
+const PAGE_OFFSET = 0xfff;
+const MASK_64 = 0xffffffffffffffffn;
+
+/** `PageAccess` of a data access at the current privilege level. */
+export function dataAccess(cpu: Cpu): number {
+  return cpu.state.cpl === 3 ? PageAccess.USER : PageAccess.READ;
+}
+
+/** Whether bits 63..47 of a 64-bit address are all equal (SDM vol. 1, section 3.3.7.1). */
+export function isCanonical(va: bigint): boolean {
+  return BigInt.asUintN(64, BigInt.asIntN(48, va)) === BigInt.asUintN(64, va);
+}
+
+/**
+ * Physical address of `va` for an access of `PageAccess` bits within one page. Throws #PF. Outside long mode linear
+ * addresses have 32 bits and wrap.
+ */
+export function translate(cpu: Cpu, va: bigint, access: number): number {
+  const linear = cpu.state.longMode ? va & MASK_64 : va & 0xffffffffn;
+  const low = Number(linear & 0xffffffffn);
+  if (!cpu.paging.walk(Number(linear >> 32n), low, access)) {
+    throw new GuestException(Vector.PF, cpu.paging.errorCode, linear);
+  }
+  return cpu.paging.page + (low & PAGE_OFFSET);
+}
+
+/** Reads `size` bytes, little-endian. Throws #PF, or `nonCanonical` (by default #GP(0)). */
+export function readLinear(cpu: Cpu, va: bigint, size: AccessSize, access: number, nonCanonical = Vector.GP): bigint {
+  requireCanonical(cpu, va, size, nonCanonical);
+  const offset = Number(va & 0xfffn);
+  let value: bigint;
+  if (offset + size <= PAGE_OFFSET + 1) {
+    value = readPhysical(cpu, translate(cpu, va, access), size);
+  } else {
+    const first = PAGE_OFFSET + 1 - offset;
+    const lowPa = translate(cpu, va, access);
+    const highPa = translate(cpu, va + BigInt(first), access);
+    value = 0n;
+    for (let byte = size - 1; byte >= 0; byte--) {
+      value = (value << 8n) | readPhysical(cpu, byte < first ? lowPa + byte : highPa + byte - first, 1);
+    }
+  }
+  if (!(access & PageAccess.IMPLICIT)) cpu.accessed?.(va, size, 'read');
+  return value;
+}
+
+/** Writes `size` bytes, little-endian. Throws #PF, or `nonCanonical` (by default #GP(0)), before writing anything. */
+export function writeLinear(
+  cpu: Cpu,
+  va: bigint,
+  size: AccessSize,
+  value: bigint,
+  access: number,
+  nonCanonical = Vector.GP,
+): void {
+  requireCanonical(cpu, va, size, nonCanonical);
+  const offset = Number(va & 0xfffn);
+  if (offset + size <= PAGE_OFFSET + 1) {
+    writePhysical(cpu, translate(cpu, va, access | PageAccess.WRITE), size, value);
+  } else {
+    const first = PAGE_OFFSET + 1 - offset;
+    const lowPa = translate(cpu, va, access | PageAccess.WRITE);
+    const highPa = translate(cpu, va + BigInt(first), access | PageAccess.WRITE);
+    for (let byte = 0; byte < size; byte++) {
+      const pa = byte < first ? lowPa + byte : highPa + byte - first;
+      writePhysical(cpu, pa, 1, (value >> BigInt(8 * byte)) & 0xffn);
+    }
+  }
+  if (!(access & PageAccess.IMPLICIT)) cpu.accessed?.(va, size, 'write');
+}
+
+/** Throws what writing `length` bytes (at most a page) at `va` would throw. A and D bits are set as by the write. */
+export function requireWritable(cpu: Cpu, va: bigint, length: number, access: number, nonCanonical = Vector.GP): void {
+  requireCanonical(cpu, va, length, nonCanonical);
+  translate(cpu, va, access | PageAccess.WRITE);
+  if (Number(va & 0xfffn) + length > PAGE_OFFSET + 1) {
+    translate(cpu, va + BigInt(length - 1), access | PageAccess.WRITE);
+  }
+}
+
+function requireCanonical(cpu: Cpu, va: bigint, length: number, vector: number): void {
+  if (!cpu.state.longMode) return;
+  if (!isCanonical(va) || !isCanonical(va + BigInt(length - 1))) throw new GuestException(vector, 0);
+}
+
+function readPhysical(cpu: Cpu, pa: number, size: AccessSize): bigint {
+  const { memory } = cpu;
+  if (!memory.contains(pa, size)) return cpu.bus.readMemory(pa, size);
+  if (size === 8) return memory.readU64(pa);
+  if (size === 4) return BigInt(memory.readU32(pa));
+  return BigInt(size === 2 ? memory.readU16(pa) : memory.readU8(pa));
+}
+
+function writePhysical(cpu: Cpu, pa: number, size: AccessSize, value: bigint): void {
+  const { memory } = cpu;
+  if (!memory.contains(pa, size)) cpu.bus.writeMemory(pa, size, BigInt.asUintN(8 * size, value));
+  else if (size === 8) memory.writeU64(pa, BigInt.asUintN(64, value));
+  else if (size === 4) memory.writeU32(pa, Number(value & 0xffffffffn));
+  else if (size === 2) memory.writeU16(pa, Number(value & 0xffffn));
+  else memory.writeU8(pa, Number(value & 0xffn));
+}

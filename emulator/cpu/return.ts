@@ -1,0 +1,132 @@
+/** IRET and far RET (SDM vol. 2, IRET/IRETD/IRETQ and RET, "Operation"; vol. 3, section 6.12.1). */
+import { Seg, type Instruction } from '../isa/instruction';
+import type { Cpu } from './cpu';
+import { GuestException, Vector } from './exceptions';
+import { dropInnerSegments, readReturnCode, readReturnStack, restoredFlags } from './far-transfer';
+import {
+  markAccessed,
+  requireCodeOffset,
+  SELECTOR_RPL,
+  setCodeSegment,
+  setNullStackSegment,
+  setSegment,
+  type Descriptor,
+} from './segmentation';
+import { setStackPointer, Stack, stackPointerSize } from './stack';
+import { Flag } from './state';
+import { returnFromTask } from './task-switch';
+
+/** Where a far return goes, all checks passed. */
+interface ReturnTarget {
+  readonly selector: number;
+  readonly code: Descriptor;
+  readonly cpl: number;
+  readonly offset: bigint;
+}
+
+/** A stack popped from the frame. */
+interface ReturnStack {
+  readonly selector: number;
+  /** Undefined for a null selector. */
+  readonly descriptor: Descriptor | undefined;
+  readonly pointer: bigint;
+}
+
+/** IRET, IRETD, IRETQ. */
+export function executeIret(cpu: Cpu, instruction: Instruction): void {
+  const { state } = cpu;
+  // NMIs are unblocked even if IRET faults (SDM vol. 3, section 6.7.1).
+  state.nmiBlocked = false;
+  const size = frameSize(instruction);
+  if (!state.protectedMode) return returnInRealMode(cpu, size, true, 0);
+  if (state.flag(Flag.NT)) {
+    if (state.longMode) throw new GuestException(Vector.GP, 0);
+    return returnFromTask(cpu);
+  }
+  const oldCpl = state.cpl;
+  const stack = Stack.current(cpu);
+  const offset = stack.pop(size);
+  const selector = Number(stack.pop(size) & 0xffffn);
+  const image = Number(stack.pop(size) & 0xffffffffn);
+  // In 64-bit mode SS:RSP is always in the frame, otherwise only when the privilege level changes.
+  const withStack = state.mode64 || (selector & SELECTOR_RPL) > oldCpl;
+  const target = checkTarget(cpu, selector, offset);
+  const newStack = withStack ? popStack(cpu, stack, size, target) : undefined;
+  requireCodeOffset(cpu, target.code, offset);
+
+  const flags = restoredFlags(state, image, size, oldCpl, Flag.RF);
+  goTo(cpu, target, newStack, stack);
+  state.rflags = flags;
+  cpu.modeChanged();
+}
+
+/** Far RET, with the number of parameter bytes to release as optional operand. */
+export function executeRetFar(cpu: Cpu, instruction: Instruction): void {
+  const { state } = cpu;
+  const size = frameSize(instruction);
+  const operand = instruction.operands.at(0);
+  const release = operand?.kind === 'immediate' ? Number(operand.value & 0xffffn) : 0;
+  if (!state.protectedMode) return returnInRealMode(cpu, size, false, release);
+  const stack = Stack.current(cpu);
+  const offset = stack.pop(size);
+  const selector = Number(stack.pop(size) & 0xffffn);
+  const target = checkTarget(cpu, selector, offset);
+  stack.skip(release);
+  let newStack: ReturnStack | undefined;
+  if (target.cpl > state.cpl) {
+    const popped = popStack(cpu, stack, size, target);
+    newStack = { ...popped, pointer: popped.pointer + BigInt(release) };
+  }
+  requireCodeOffset(cpu, target.code, offset);
+  goTo(cpu, target, newStack, stack);
+}
+
+function frameSize(instruction: Instruction): 2 | 4 | 8 {
+  return instruction.operandSize === 1 ? 2 : instruction.operandSize;
+}
+
+function checkTarget(cpu: Cpu, selector: number, offset: bigint): ReturnTarget {
+  return { selector, code: readReturnCode(cpu, selector), cpl: selector & SELECTOR_RPL, offset };
+}
+
+function popStack(cpu: Cpu, stack: Stack, size: 2 | 4 | 8, target: ReturnTarget): ReturnStack {
+  const pointer = stack.pop(size);
+  const selector = Number(stack.pop(size) & 0xffffn);
+  return { selector, pointer, descriptor: readReturnStack(cpu, selector, target.code, target.cpl) };
+}
+
+/** Commits: nothing faults after this but the accessed bits, which are written first. */
+function goTo(cpu: Cpu, target: ReturnTarget, newStack: ReturnStack | undefined, oldStack: Stack): void {
+  const { state } = cpu;
+  const outward = target.cpl > state.cpl;
+  const oldPointerSize = stackPointerSize(cpu);
+  if (newStack?.descriptor) markAccessed(cpu, newStack.descriptor);
+  setCodeSegment(cpu, target.selector, target.code, target.cpl);
+  if (newStack) {
+    const ss = state.segments[Seg.SS];
+    if (newStack.descriptor) setSegment(ss, newStack.selector, newStack.descriptor);
+    else setNullStackSegment(ss, newStack.selector, target.cpl);
+    // A 16-bit stack gets SP only: the upper bits of the inner ESP stay visible.
+    setStackPointer(cpu, newStack.pointer, stackPointerSize(cpu));
+  } else {
+    setStackPointer(cpu, oldStack.pointer, oldPointerSize);
+  }
+  if (outward) dropInnerSegments(state);
+  cpu.nextAddress = target.offset;
+}
+
+function returnInRealMode(cpu: Cpu, size: 2 | 4 | 8, withFlags: boolean, release: number): void {
+  const { state } = cpu;
+  const stack = Stack.current(cpu);
+  const offset = stack.pop(size);
+  const selector = Number(stack.pop(size) & 0xffffn);
+  if (offset > 0xffffn) throw new GuestException(Vector.GP, 0);
+  if (withFlags) state.rflags = restoredFlags(state, Number(stack.pop(size) & 0xffffffffn), size, 0, Flag.RF);
+  stack.skip(release);
+  setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
+  const cs = state.segments[Seg.CS];
+  cs.selector = selector;
+  cs.base = BigInt(selector << 4);
+  cpu.nextAddress = offset;
+  cpu.modeChanged();
+}

@@ -1,0 +1,115 @@
+/** The architectural routines by SDM mnemonic: what the engine calls instead of generated code. */
+import { Seg, type Instruction } from '../isa/instruction';
+import * as cache from './cache-instructions';
+import * as control from './control-registers';
+import type { ArchitecturalRoutine, Cpu } from './cpu';
+import { executeCpuid } from './cpuid';
+import { executeMovDr } from './debug-registers';
+import * as tables from './descriptor-tables';
+import { GuestException, Vector } from './exceptions';
+import { executeCallFar, executeJmpFar } from './far-call';
+import * as fast from './fast-calls';
+import * as flags from './flag-instructions';
+import { executeInt, executeInt1 } from './interrupts';
+import { dataAccess, readLinear } from './linear-memory';
+import { executeRdmsr, executeWrmsr } from './msr';
+import * as io from './port-io';
+import { operandAt, readGpr } from './registers';
+import { executeIret, executeRetFar } from './return';
+import * as segments from './segment-instructions';
+import * as timestamp from './timestamp';
+
+function undefinedInstruction(): never {
+  throw new GuestException(Vector.UD);
+}
+
+/** BOUND: #BR unless the signed index lies between the two bounds in memory. */
+function executeBound(cpu: Cpu, instruction: Instruction): void {
+  const operand = operandAt(instruction, 0);
+  const size = instruction.operandSize === 2 ? 2 : 4;
+  const signed = (value: bigint): bigint => BigInt.asIntN(8 * size, value);
+  const access = dataAccess(cpu);
+  const index = operand.kind === 'register' ? signed(readGpr(cpu.state, operand)) : 0n;
+  const lower = signed(readLinear(cpu, cpu.operandAddress, size, access));
+  const upper = signed(readLinear(cpu, cpu.operandAddress + BigInt(size), size, access));
+  if (index < lower || index > upper) throw new GuestException(Vector.BR);
+}
+
+/** Instructions of extensions no model has, and the reserved ones: #UD. */
+const UNDEFINED = [
+  ...['UD0', 'UD1', 'UD2', 'RSM', 'GETSEC'],
+  ...['VMCALL', 'VMLAUNCH', 'VMRESUME', 'VMXON', 'VMXOFF', 'VMPTRLD', 'VMPTRST', 'VMCLEAR', 'VMREAD', 'VMWRITE'],
+  ...['VMFUNC', 'INVEPT', 'INVVPID', 'VMRUN', 'VMMCALL', 'VMLOAD', 'VMSAVE', 'STGI', 'CLGI', 'SKINIT', 'INVLPGA'],
+];
+
+export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine>> = {
+  ...Object.fromEntries(UNDEFINED.map((mnemonic) => [mnemonic, undefinedInstruction])),
+  ARPL: segments.executeArpl,
+  BOUND: executeBound,
+  CALL_FAR: executeCallFar,
+  CLAC: flags.executeClac,
+  CLI: flags.executeCli,
+  CLTS: control.executeClts,
+  CPUID: executeCpuid,
+  HLT: flags.executeHlt,
+  IN: io.executeIn,
+  INS: io.executeIns,
+  INT: executeInt,
+  INT1: executeInt1,
+  INT3: executeInt,
+  INTO: executeInt,
+  INVD: cache.executeInvd,
+  INVLPG: cache.executeInvlpg,
+  INVPCID: cache.executeInvpcid,
+  IRET: executeIret,
+  JMP_FAR: executeJmpFar,
+  LAR: segments.executeLar,
+  LDS: segments.loadFarPointer(Seg.DS),
+  LES: segments.loadFarPointer(Seg.ES),
+  LFS: segments.loadFarPointer(Seg.FS),
+  LGDT: tables.executeLgdt,
+  LGS: segments.loadFarPointer(Seg.GS),
+  LIDT: tables.executeLidt,
+  LLDT: tables.executeLldt,
+  LMSW: control.executeLmsw,
+  LSL: segments.executeLsl,
+  LSS: segments.loadFarPointer(Seg.SS),
+  LTR: tables.executeLtr,
+  MONITOR: cache.executeMonitor,
+  MOV_CR: control.executeMovCr,
+  MOV_DR: executeMovDr,
+  MOV_SREG_LOAD: segments.executeMovSregLoad,
+  MWAIT: cache.executeMwait,
+  OUT: io.executeOut,
+  OUTS: io.executeOuts,
+  POPF: flags.executePopf,
+  POP_SREG: segments.executePopSreg,
+  RDFSBASE: segments.readBase(Seg.FS),
+  RDGSBASE: segments.readBase(Seg.GS),
+  RDMSR: executeRdmsr,
+  RDPID: timestamp.executeRdpid,
+  RDPMC: timestamp.executeRdpmc,
+  RDTSC: timestamp.executeRdtsc,
+  RDTSCP: timestamp.executeRdtscp,
+  RET_FAR: executeRetFar,
+  SGDT: tables.executeSgdt,
+  SIDT: tables.executeSidt,
+  SLDT: tables.executeSldt,
+  SMSW: control.executeSmsw,
+  STAC: flags.executeStac,
+  STI: flags.executeSti,
+  STR: tables.executeStr,
+  SWAPGS: fast.executeSwapgs,
+  SYSCALL: fast.executeSyscall,
+  SYSENTER: fast.executeSysenter,
+  SYSEXIT: fast.executeSysexit,
+  SYSRET: fast.executeSysret,
+  VERR: segments.executeVerr,
+  VERW: segments.executeVerw,
+  WBINVD: cache.executeInvd,
+  WRFSBASE: segments.writeBase(Seg.FS),
+  WRGSBASE: segments.writeBase(Seg.GS),
+  WRMSR: executeWrmsr,
+  XGETBV: control.executeXgetbv,
+  XSETBV: control.executeXsetbv,
+};
