@@ -1,6 +1,6 @@
 /** Launch configurations: those offered for an open file, what is filled in, and what is refused with a reason. */
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import { unknownAttribute } from './launch-attributes';
 import { DEBUG_TYPE } from './requests';
@@ -64,7 +64,7 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   /** The workspace's own kernel, else the one that ships with the extension. */
   private defaultKernel(folder: vscode.WorkspaceFolder | undefined): string {
     const own = folder && join(folder.uri.fsPath, 'kernel');
-    return own && existsSync(join(own, 'kernel.S')) ? own : join(this.extensionPath, 'samples', 'kernel');
+    return own && existsSync(own) ? own : join(this.extensionPath, 'samples', 'kernel');
   }
 }
 
@@ -78,7 +78,7 @@ function openProgram(): string | undefined {
 function programProblem(program: unknown): string | undefined {
   if (typeof program !== 'string' || program === '') return 'The launch configuration names no `program`.';
   if (!existsSync(program))
-    return `The program ${program} does not exist (attribute "program" in ${dirname(program)}).`;
+    return `The program ${program} does not exist. Check "program" in the launch configuration.`;
   if (!statSync(program).isFile()) return `The program ${program} is a folder; name the file in it that holds _start.`;
   return undefined;
 }

@@ -32,8 +32,12 @@ function effect({ target, before, after, source }: Effect): HTMLElement {
       'div',
       { class: 'transition' },
       element('code', { class: 'before', 'aria-label': 'before' }, before),
-      element('span', { class: 'arrow', 'aria-label': 'becomes' }, '→'),
-      element('code', { class: 'after' }, after),
+      element(
+        'span',
+        { class: 'becomes' },
+        element('span', { class: 'arrow', 'aria-label': 'becomes' }, '→'),
+        element('code', { class: 'after' }, after),
+      ),
     ),
     source !== '' && element('div', { class: 'source' }, `from ${source}`),
   );

@@ -17,7 +17,7 @@ showStates<PtRegsResponse>(
 
 function stack(regs: PtRegs): Node[] {
   const filled = regs.slots.filter((slot) => slot.filled).length;
-  const rows = [...regs.slots].reverse().flatMap((slot) => slotRows(slot, regs));
+  const rows = [...regs.slots].reverse().map((slot) => slotRow(slot, regs));
   return [
     element(
       'div',
@@ -52,7 +52,7 @@ function columns(): HTMLElement {
   );
 }
 
-function slotRows(slot: PtRegsSlot, regs: PtRegs): HTMLElement[] {
+function slotRow(slot: PtRegsSlot, regs: PtRegs): HTMLElement {
   const atPointer = slot.address === regs.stackPointer;
   const classes = [
     'slot',
@@ -60,37 +60,36 @@ function slotRows(slot: PtRegsSlot, regs: PtRegs): HTMLElement[] {
     slot.changed && slot.filled ? 'changed' : '',
     atPointer ? 'stack-pointer' : '',
   ];
-  return [
+  return element(
+    'tr',
+    { class: classes.filter(Boolean).join(' '), 'data-slot': slot.name },
+    element('td', { class: 'offset', title: slot.address }, `+${slot.offset.toString(16).padStart(2, '0')}`),
+    element('th', { scope: 'row' }, slot.name),
     element(
-      'tr',
-      { class: classes.filter(Boolean).join(' '), 'data-slot': slot.name },
-      element('td', { class: 'offset', title: slot.address }, `+${slot.offset.toString(16).padStart(2, '0')}`),
-      element('th', { scope: 'row' }, slot.name),
+      'td',
+      {},
       element(
-        'td',
-        { class: 'refusable' },
-        slot.filled
-          ? editableValue(slot.value, `slot-${slot.name}`, slot.name, (value: Hex) =>
-              send({ type: 'write-memory', key: `slot-${slot.name}`, address: slot.address, value }),
-            )
-          : element('span', { class: 'value', title: `Not saved yet; memory holds ${slot.value}` }, '—'),
+        'div',
+        { class: 'detail refusable' },
+        slot.filled ? savedValue(slot) : notSaved(slot),
         slot.changed && slot.filled && hidden('changed'),
-        notes(slot),
+        slot.filled && slot.symbol && symbolLink(slot.symbol, `slot-${slot.name}-symbol`),
+        slot.filled && slot.note !== undefined && element('span', { class: 'note' }, slot.note),
         atPointer && element('span', { class: 'pointer', title: `RSP = ${regs.stackPointer}` }, '◀ RSP'),
       ),
     ),
-  ];
+  );
 }
 
-function notes(slot: PtRegsSlot): HTMLElement | undefined {
-  if (!slot.filled || (!slot.symbol && !slot.note)) return undefined;
-  return element(
-    'div',
-    { class: 'note' },
-    slot.symbol && symbolLink(slot.symbol, `slot-${slot.name}-symbol`),
-    slot.symbol && slot.note && ' ',
-    slot.note,
+function savedValue(slot: PtRegsSlot): HTMLElement {
+  const key = `slot-${slot.name}`;
+  return editableValue(slot.value, key, slot.name, (value: Hex) =>
+    send({ type: 'write-memory', key, address: slot.address, value }),
   );
+}
+
+function notSaved(slot: PtRegsSlot): HTMLElement {
+  return element('span', { class: 'value', title: `Not saved yet; memory holds ${slot.value}` }, '—');
 }
 
 /** Where RSP is when it is not at one of the slots. */

@@ -13,7 +13,7 @@ showStates<SystemCallTableData>(
   draw,
   ({ current }) => {
     applyFilter();
-    if (current !== scrolledTo) document.querySelector('[aria-current]')?.scrollIntoView({ block: 'center' });
+    if (current !== scrolledTo) document.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
     scrolledTo = current;
   },
 );

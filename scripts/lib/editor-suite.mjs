@@ -37,7 +37,12 @@ export async function runEditorSuite({ grep } = {}) {
       vscodeExecutablePath: desktop ?? join(root, 'scripts', 'vscode-in-browser.mjs'),
       extensionDevelopmentPath: root,
       extensionTestsPath: join(out, 'editor', 'index.js'),
-      launchArgs: [process.env.RINGSIDE_SAMPLES ?? samples, `--remote-debugging-port=${port}`, '--user-data-dir', join(temporary, 'user')],
+      launchArgs: [
+        process.env.RINGSIDE_SAMPLES ?? samples,
+        `--remote-debugging-port=${port}`,
+        '--user-data-dir',
+        join(temporary, 'user'),
+      ],
       extensionTestsEnv: {
         RINGSIDE_REPORT: report,
         RINGSIDE_SCREENSHOTS: screenshots,
