@@ -5,6 +5,15 @@
  * Vector instructions: MMX and SSE are recognised as `SIMD`, x87 as `X87`, with their length and without operands; VEX
  * and EVEX ones are undefined. Virtualisation, SGX, TSX, CET, MPX, AMX, Key Locker and AMD's own instructions are
  * undefined, but for the encodings that are NOP on a processor without the feature.
+ *
+ * Operands are those of the SDM, destination first, with these conventions:
+ * - Fixed operands an instruction always has (AL in MUL, the accumulator and DX of string instructions) are left out;
+ *   those that distinguish forms (CL or 1 as shift count, AL or rAX with an immediate, DX of IN and OUT) are there.
+ * - String instructions have their memory operands: MOVS ES:rDI, DS:rSI; CMPS DS:rSI, ES:rDI; others the one they use.
+ *   XLAT has DS:rBX (AL is still to be added), MONITOR DS:rAX. Their width is `addressSize`, as for all addresses.
+ * - Memory that is addressed but not accessed as one value (LEA, INVLPG, XSAVE areas) has size 0; NOP has no operands.
+ * - Immediates that are extended to the operand size have that size and a signed value; others have their own size, and
+ *   a value that is signed from 32 bits on, else unsigned.
  */
 import type { Instruction, Operand } from './instruction';
 import { Seg } from './instruction';
@@ -140,7 +149,7 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
     if (byte === 0x38) cell = map0F38[(byte = code[position++])];
     else if (byte === 0x3a) cell = map0F3A[(byte = code[position++])];
     else cell = twoByteMap[byte];
-  } else if ((byte & 0xfe) === 0xc4 && (mode === 64 || code[position] >= 0xc0)) {
+  } else if ((byte & 0xfe) === 0xc4 && (mode === 64 || (features & DecoderFeature.VEX && code[position] >= 0xc0))) {
     vex = true;
     d.position = position + 1;
     // SDM vol. 2, 2.3.2 to 2.3.4: REX, 66, F2, F3 and LOCK before VEX are #UD

@@ -51,7 +51,7 @@ export const enum Selector {
   Feature,
 }
 
-/** Processor features without which an encoding means an older instruction. Bits, to be combined. */
+/** What decides whether an encoding has its newer meaning or an older one. Bits, to be combined. */
 export const enum DecoderFeature {
   /** F3 0F BC is TZCNT, else BSF. */
   BMI1 = 1,
@@ -59,7 +59,9 @@ export const enum DecoderFeature {
   LZCNT = 2,
   /** F3 0F 09 is WBNOINVD, else WBINVD. */
   WBNOINVD = 4,
-  ALL = 7,
+  /** C4 and C5 with register forms are VEX prefixes; not so in real-address and virtual-8086 mode (SDM vol. 2, 2.5.1). */
+  VEX = 8,
+  ALL = 15,
 }
 
 export class Form {

@@ -12,7 +12,8 @@ const some = (...defined: readonly number[]) =>
 
 /**
  * Aliases the tables leave out and all processors execute are in (FSTP at D9 D8, FCOM at DC D0, FXCH at DD C8, FFREEP
- * and others); so are FNENI, FNDISI and FNSETPM, which are no operations (SDM vol. 3, 23.18.7).
+ * and others); so are FNENI, FNDISI and FNSETPM, which are no operations (SDM vol. 3, chapter
+ * "Architecture compatibility").
  */
 export const x87: Readonly<Record<number, Cell>> = {
   0xd8: X87,

@@ -289,6 +289,7 @@ describe('decoder', () => {
       for (const hex of ['c4 e2 fc f2 c3', '66 c4 e2 78 f2 c3', '48 c4 e2 78 f2 c3', 'c4 e3 73 f0 c1 05'])
         assert.equal(attempt(hex), 'undefined', hex);
       assert.equal(name('c4 00', 32), 'LES/4');
+      assert.equal(attempt('c4 e2 78 f2 c3', 16, DecoderFeature.ALL & ~DecoderFeature.VEX), 'undefined');
     });
 
     it('string instructions name their memory operands, the source overridable', () => {
