@@ -1,6 +1,6 @@
 // `npm start`: builds, then opens VS Code on samples/ with Ringside loaded; without a display, or with --headless, walks
 // a sample's system calls in the terminal instead.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { ensureBrowserWorkbench } from './lib/browser-workbench-install.mjs';
@@ -63,8 +63,6 @@ await main(async (args) => {
     console.log(unknown ? `Unknown option ${unknown}.\n${USAGE}` : USAGE);
     return unknown ? 2 : 0;
   }
-  // An old bundle of something that is gone would run instead of failing.
-  rmSync(dist, { recursive: true, force: true });
   await build();
   if (args.includes('--headless') || !(hasDisplay() || args.includes('--browser'))) return walkInTerminal();
   if (!args.includes('--browser')) {

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CPU_MODELS } from '../../emulator';
+
+const root = join(import.meta.dirname, '..', '..');
+
+interface Manifest {
+  contributes: {
+    debuggers: { configurationAttributes: { launch: { properties: Record<string, { enum?: string[] }> } } }[];
+    languages: { id: string; configuration: string }[];
+    grammars: { language: string; path: string }[];
+    breakpoints: { language: string }[];
+    views: { debug: { id: string; name: string }[] };
+  };
+}
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+
+describe('the extension manifest', () => {
+  it('offers exactly the CPU models there are', () => {
+    const { cpu } = manifest.contributes.debuggers[0].configurationAttributes.launch.properties;
+    assert.deepEqual(cpu.enum?.toSorted(), Object.keys(CPU_MODELS).sort());
+  });
+
+  it('gives each of its languages breakpoints and a grammar that exists', () => {
+    for (const { id, configuration } of manifest.contributes.languages) {
+      assert.ok(
+        manifest.contributes.breakpoints.some(({ language }) => language === id),
+        id,
+      );
+      const grammar = manifest.contributes.grammars.find(({ language }) => language === id);
+      assert.ok(grammar, id);
+      for (const path of [grammar.path, configuration]) JSON.parse(readFileSync(join(root, path), 'utf8'));
+    }
+  });
+});
