@@ -91,9 +91,15 @@ export const moves: readonly Definition[] = [
   define('MOV_SREG_STORE', forms(['r r2', 'm2 r2'], WORD_SIZES), (c, [destination, selector]) => {
     c.write(destination, c.read(selector));
   }),
-  define('XLAT', forms(['m1']), (c, [table]) => {
-    c.setRegister(Gpr.RAX, 1, c.read(table));
-  }),
+  define(
+    'XLAT',
+    forms(['m1']),
+    (c, [table]) => {
+      const va = c.let(c.offsetAddress(c.address(table), c.register(Gpr.RAX, 1)));
+      c.setRegister(Gpr.RAX, 1, c.load(va, 1));
+    },
+    { traits: ['segmentation'] },
+  ),
   ...['NOP', 'PAUSE', 'LFENCE', 'MFENCE', 'SFENCE'].map((mnemonic) =>
     // NOP is also ENDBR64 (without IBT), prefetches and hint NOPs: their operand is not touched. One processor that
     // executes in order has nothing to wait for.

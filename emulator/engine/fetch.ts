@@ -1,0 +1,82 @@
+/** Fetches and decodes guest code: canonical and limit checks, translation for fetching, instructions that cross pages. */
+import type { Cpu } from '../cpu/cpu';
+import { GuestException, Vector } from '../cpu/exceptions';
+import { PageAccess } from '../cpu/paging';
+import { decode, type DecodeFailure } from '../isa/decoder';
+import type { Instruction } from '../isa/instruction';
+import { PAGE_BYTES } from '../memory';
+import type { CodeFetcher, Fetched } from './code-cache';
+import type { Mode } from './mode';
+import type { Tlb } from './tlb';
+
+const LONGEST_INSTRUCTION = 15;
+
+export class Fetcher implements CodeFetcher {
+  /** Bytes around a page boundary, or from a device. */
+  private readonly joined = new Uint8Array(2 * LONGEST_INSTRUCTION);
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly tlb: Tlb,
+    /** `DecoderFeature` bits of the CPU model. */
+    private readonly features: number,
+  ) {}
+
+  /** Physical page of linear address `linear` for fetching. Throws #PF or #GP(0). */
+  page(linear: bigint, mode: Mode): number {
+    const vaLow = Number(linear & 0xffffffffn);
+    const vaHigh = Number((linear >> 32n) & 0xffffffffn) | 0;
+    if (mode.codeSize === 64 && vaHigh >> 15 !== 0 && vaHigh >> 15 !== -1) throw new GuestException(Vector.GP, 0);
+    const user = this.cpu.state.cpl === 3;
+    const known = this.tlb.fetch(user, vaHigh, vaLow);
+    if (known >= 0) return known;
+    const { paging } = this.cpu;
+    if (!paging.walk(vaHigh, vaLow, PageAccess.FETCH | (user ? PageAccess.USER : 0))) {
+      throw new GuestException(Vector.PF, paging.errorCode, linear);
+    }
+    this.tlb.fillFetch(user, vaHigh, vaLow, paging.page);
+    return paging.page;
+  }
+
+  decode(rip: bigint, mode: Mode): Fetched {
+    if (mode.codeSize !== 64 && rip > BigInt(mode.codeLimit >>> 0)) throw new GuestException(Vector.GP, 0);
+    const linear = this.linear(rip, mode);
+    const page = this.page(linear, mode);
+    const offset = Number(linear & 0xfffn);
+    const available = PAGE_BYTES - offset;
+    const { memory } = this.cpu;
+    const inRam = memory.contains(page, PAGE_BYTES);
+    let result: Instruction | DecodeFailure;
+    if (inRam) {
+      result = decode(memory.bytes, page + offset, Math.min(available, LONGEST_INSTRUCTION), mode.codeSize, this.features);
+    } else {
+      const first = Math.min(available, LONGEST_INSTRUCTION);
+      this.copy(0, page + offset, first);
+      result = decode(this.joined, 0, first, mode.codeSize, this.features);
+    }
+    let secondPage: number | undefined;
+    if (result === 'truncated') {
+      this.copy(0, page + offset, available);
+      secondPage = this.page(this.linear(rip + BigInt(available), mode), mode);
+      this.copy(available, secondPage, LONGEST_INSTRUCTION);
+      result = decode(this.joined, 0, LONGEST_INSTRUCTION, mode.codeSize, this.features);
+    }
+    if (result === 'undefined') throw new GuestException(Vector.UD);
+    if (typeof result === 'string') throw new GuestException(Vector.GP, 0);
+    if (mode.codeSize !== 64 && rip + BigInt(result.length - 1) > BigInt(mode.codeLimit >>> 0)) {
+      throw new GuestException(Vector.GP, 0);
+    }
+    return { instruction: result, page, secondPage };
+  }
+
+  private linear(rip: bigint, mode: Mode): bigint {
+    return BigInt.asUintN(mode.codeSize === 64 ? 64 : 32, mode.codeBase + rip);
+  }
+
+  private copy(to: number, pa: number, length: number): void {
+    const { memory, bus } = this.cpu;
+    for (let i = 0; i < length; i++) {
+      this.joined[to + i] = memory.contains(pa + i, 1) ? memory.bytes[pa + i] : Number(bus.readMemory(pa + i, 1));
+    }
+  }
+}

@@ -1,0 +1,279 @@
+/** Lowers decoded instructions to records: picks the handler and fills the fields. */
+import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
+import type { OperandRef } from '../isa/semantics/context';
+import { describedOperands, operandRefs, type Variant } from '../isa/semantics/definition';
+import { Builtin, type HandlerTable } from './handlers';
+import * as layout from './layout';
+import { stringSegmentation, type Mode } from './mode';
+import { AddressField, Field } from './records';
+
+/** What became of an instruction. */
+export interface Lowered {
+  /** The record that carries it out: the last one written, after an address record if there is one. */
+  readonly record: number;
+  readonly handler: number;
+  /** It ends its block: branches, and everything architectural. */
+  readonly ends: boolean;
+}
+
+const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2] as const;
+const STRINGS = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS']);
+/** Instructions whose first operand, in memory, is only read. */
+const READS_DESTINATION = new Set([
+  ...['CMP', 'TEST', 'BT', 'PUSH', 'JMP', 'CALL', 'MUL', 'IMUL', 'DIV', 'IDIV', 'XLAT'],
+  ...['LGDT', 'LIDT', 'LLDT', 'LTR', 'LMSW', 'VERR', 'VERW', 'JMP_FAR', 'CALL_FAR', 'OUTS', 'INVLPG', 'CLFLUSH'],
+  ...['CLFLUSHOPT', 'CLWB', 'CLDEMOTE', 'MONITOR'],
+]);
+
+export class Lowering {
+  private readonly u8: Uint8Array;
+  private readonly u16: Uint16Array;
+  private readonly i32: Int32Array;
+  private readonly u64: BigUint64Array;
+
+  constructor(
+    memory: WebAssembly.Memory,
+    private readonly table: HandlerTable,
+  ) {
+    this.u8 = new Uint8Array(memory.buffer);
+    this.u16 = new Uint16Array(memory.buffer);
+    this.i32 = new Int32Array(memory.buffer);
+    this.u64 = new BigUint64Array(memory.buffer);
+  }
+
+  /** Whether `mnemonic` has a description; if not, it is an architectural routine or undefined. */
+  describes(mnemonic: string): boolean {
+    return this.table.describes(mnemonic);
+  }
+
+  /** Clears a record and sets its handler. */
+  private begin(record: number, handler: number): void {
+    this.i32.fill(0, record >> 2, (record + layout.RECORD_BYTES) >> 2);
+    this.i32[(record + Field.HANDLER) >> 2] = handler;
+    this.u8[record + Field.BASE] = layout.ZERO;
+    this.u8[record + Field.INDEX] = layout.ZERO;
+  }
+
+  /** A record of a handler without operands; `immediate` is stored for those that use it. */
+  builtin(record: number, handler: Builtin, count = 0, immediate = 0n): void {
+    this.begin(record, handler);
+    this.u16[(record + Field.COUNT) >> 1] = count;
+    this.u64[(record + Field.IMMEDIATE) >> 3] = immediate;
+  }
+
+  setTarget(record: number, target: number): void {
+    this.i32[(record + Field.TARGET) >> 2] = target;
+  }
+
+  setNext(record: number, next: number): void {
+    this.i32[(record + Field.NEXT) >> 2] = next;
+  }
+
+  setCount(record: number, count: number): void {
+    this.u16[(record + Field.COUNT) >> 1] = count;
+  }
+
+  /** Return address of a CALL. */
+  setReturnAddress(record: number, address: bigint): void {
+    this.u64[(record + Field.IMMEDIATE) >> 3] = address;
+  }
+
+  handlerOf(record: number): number {
+    return this.i32[(record + Field.HANDLER) >> 2];
+  }
+
+  /** RIP of a RESOLVE or LOOK_UP record. */
+  stubAddress(record: number): bigint {
+    return this.u64[(record + Field.IMMEDIATE) >> 3];
+  }
+
+  /** The record a stub belongs to. */
+  stubOwner(record: number): number {
+    return this.i32[(record + Field.TARGET) >> 2];
+  }
+
+  /**
+   * Makes `record`, the comparison just lowered, carry out the conditional branch that follows it as well; false if
+   * there is no handler for the pair.
+   */
+  fuse(record: number, comparison: Instruction, condition: number): boolean {
+    const fused = this.table.findFused(this.handlerOf(record), condition);
+    if (fused === undefined) return false;
+    const immediate = comparison.operands.find(({ kind }) => kind === 'immediate');
+    if (immediate?.kind === 'immediate') {
+      const value = BigInt.asIntN(comparison.operandSize * 8, immediate.value);
+      if (BigInt.asIntN(32, value) !== value) return false;
+      this.u64[(record + Field.IMMEDIATE) >> 3] = BigInt.asUintN(32, value);
+    }
+    this.i32[(record + Field.HANDLER) >> 2] = fused;
+    return true;
+  }
+
+  /** Writes the records of one instruction at `record`; `next` is the address of the instruction after it. */
+  lower(instruction: Instruction, record: number, next: bigint, mode: Mode): Lowered {
+    const { mnemonic } = instruction;
+    const refs = this.table.describes(mnemonic) ? operandRefs(instruction) : undefined;
+    const memory = instruction.operands.find((operand) => operand.kind === 'memory');
+    const variant = this.variant(instruction, memory, mode);
+
+    if (refs && memory && !STRINGS.has(mnemonic) && refs.length > 0) {
+      const place = this.addressing(instruction, memory, next, mode);
+      const shaped = refs.map((ref): OperandRef => (ref.kind === 'memory' ? { ...ref, kind: place.kind } : ref));
+      const handler = this.table.find(mnemonic, shaped, variant);
+      if (handler !== undefined) {
+        let at = record;
+        if (place.computed) {
+          this.address(at, instruction, memory, next, mode);
+          at += layout.RECORD_BYTES;
+        }
+        this.begin(at, handler);
+        if (place.computed) this.u8[at + Field.BASE] = layout.ADDRESS;
+        else this.directAddress(at, instruction, memory, next, mode);
+        this.operands(at, instruction);
+        return { record: at, handler, ends: this.table.isTransfer(handler) };
+      }
+    } else if (refs) {
+      const handler = this.table.find(mnemonic, refs, variant);
+      if (handler !== undefined) {
+        this.begin(record, handler);
+        if (STRINGS.has(mnemonic)) this.stringSource(record, instruction, mode);
+        else this.operands(record, instruction);
+        return { record, handler, ends: this.table.isTransfer(handler) };
+      }
+    }
+
+    // An architectural routine: it finds its operands in the instruction, the address of a memory operand in ADDRESS.
+    let at = record;
+    if (memory) {
+      this.address(at, instruction, memory, next, mode);
+      at += layout.RECORD_BYTES;
+    }
+    this.builtin(at, Builtin.ARCHITECTURAL);
+    return { record: at, handler: Builtin.ARCHITECTURAL, ends: true };
+  }
+
+  private variant(instruction: Instruction, memory: MemoryOperand | undefined, mode: Mode): Variant {
+    const { operandSize, addressSize, condition, repeat } = instruction;
+    let segmentation = mode.stack;
+    if (STRINGS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
+    else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
+    return { operandSize, addressSize, condition, repeat, segmentation };
+  }
+
+  private operands(record: number, instruction: Instruction): void {
+    let register = 0;
+    for (const operand of describedOperands(instruction)) {
+      const slot = registerSlot(operand);
+      if (slot !== undefined) this.u8[record + REGISTER_FIELDS[register++]] = slot;
+      else if (operand.kind === 'immediate') {
+        this.u64[(record + Field.IMMEDIATE) >> 3] = BigInt.asUintN(instruction.operandSize * 8, operand.value);
+      }
+    }
+  }
+
+  private stringSource(record: number, instruction: Instruction, mode: Mode): void {
+    const segment = sourceSegment(instruction);
+    const based = mode.codeSize === 64 ? segment >= Seg.FS : !(mode.zeroBase & (1 << segment));
+    this.u8[record + Field.BASE] = based ? layout.SEGMENT_BASE + 8 * segment : layout.ZERO;
+    this.u8[record + Field.SCALE] = segment;
+  }
+
+  /** Whether the operand needs an address record, and if not, which form its addressing takes. */
+  private addressing(
+    { mnemonic, addressSize }: Instruction,
+    { base, index, segment }: MemoryOperand,
+    _next: bigint,
+    mode: Mode,
+  ): { kind: 'memory' | 'indexed'; computed: boolean } {
+    const computed = { kind: 'memory', computed: true } as const;
+    if (mode.codeSize !== 64) {
+      const constant = base < 0 && index < 0 && (mode.flat & mode.zeroBase & (1 << segment)) !== 0;
+      return constant ? { kind: 'memory', computed: false } : computed;
+    }
+    if (addressSize !== 8) return computed;
+    const based = segment >= Seg.FS && mnemonic !== 'LEA';
+    const parts = (base >= 0 ? 1 : 0) + (index >= 0 ? 1 : 0) + (based ? 1 : 0);
+    if (parts <= 1 && index < 0) return { kind: 'memory', computed: false };
+    if (parts <= 2 && this.table.allowsIndex(mnemonic)) return { kind: 'indexed', computed: false };
+    return computed;
+  }
+
+  /** Displacement with everything constant folded in. */
+  private displacement(instruction: Instruction, operand: MemoryOperand, next: bigint): bigint {
+    let displacement = operand.displacement;
+    if (operand.ripRelative) displacement += next;
+    // POP to memory addressed by RSP uses the value RSP has after the pop (SDM vol. 2, POP).
+    if (instruction.mnemonic === 'POP' && operand.base === Number(Gpr.RSP)) {
+      displacement += BigInt(instruction.operandSize);
+    }
+    return BigInt.asUintN(64, displacement);
+  }
+
+  private directAddress(record: number, instruction: Instruction, operand: MemoryOperand, next: bigint, mode: Mode): void {
+    const { base, index, scale, segment } = operand;
+    const based = mode.codeSize === 64 && segment >= Seg.FS && instruction.mnemonic !== 'LEA';
+    const segmentSlot = layout.SEGMENT_BASE + 8 * segment;
+    let baseSlot = base >= 0 ? layout.GPR + 8 * base : layout.ZERO;
+    let indexSlot = index >= 0 ? layout.GPR + 8 * index : layout.ZERO;
+    if (based) {
+      if (base < 0) baseSlot = segmentSlot;
+      else indexSlot = segmentSlot;
+    }
+    this.u8[record + Field.BASE] = baseSlot;
+    this.u8[record + Field.INDEX] = indexSlot;
+    this.u8[record + Field.SCALE] = scale;
+    const displacement = this.displacement(instruction, operand, next);
+    this.u64[(record + Field.DISPLACEMENT) >> 3] =
+      mode.codeSize === 64 ? displacement : BigInt.asUintN(instruction.addressSize * 8, displacement);
+  }
+
+  /** An address record: leaves the linear address, or for LEA the offset, in ADDRESS. */
+  private address(record: number, instruction: Instruction, operand: MemoryOperand, next: bigint, mode: Mode): void {
+    const { base, index, scale, segment } = operand;
+    const lea = instruction.mnemonic === 'LEA';
+    let handler: Builtin;
+    let segmentSlot = layout.ZERO;
+    if (mode.codeSize === 64) {
+      handler = instruction.addressSize === 8 ? Builtin.ADDRESS_64 : Builtin.ADDRESS_32;
+      if (segment >= Seg.FS && !lea) segmentSlot = layout.SEGMENT_BASE + 8 * segment;
+    } else if (lea || mode.flat & (1 << segment)) {
+      handler = instruction.addressSize === 4 ? Builtin.ADDRESS_32_FLAT : Builtin.ADDRESS_16_FLAT;
+      if (!lea) segmentSlot = layout.SEGMENT_BASE + 8 * segment;
+    } else {
+      handler = instruction.addressSize === 4 ? Builtin.CHECKED_32 : Builtin.CHECKED_16;
+    }
+    this.begin(record, handler);
+    this.u8[record + Field.BASE] = base >= 0 ? layout.GPR + 8 * base : layout.ZERO;
+    this.u8[record + Field.INDEX] = index >= 0 ? layout.GPR + 8 * index : layout.ZERO;
+    this.u8[record + Field.SCALE] = scale;
+    this.u64[(record + Field.DISPLACEMENT) >> 3] = this.displacement(instruction, operand, next);
+    if (handler === Builtin.CHECKED_32 || handler === Builtin.CHECKED_16) {
+      this.u8[record + AddressField.SEGMENT] = segment;
+      this.u8[record + AddressField.SIZE] = operand.size;
+      const writes = instruction.operands[0] === operand && !READS_DESTINATION.has(instruction.mnemonic);
+      this.u16[(record + AddressField.WRITE) >> 1] = writes ? 1 : 0;
+    } else {
+      this.u8[record + AddressField.SEGMENT_BASE] = segmentSlot;
+    }
+  }
+}
+
+/** The slot a register operand is read from and written to. */
+function registerSlot(operand: Operand): number | undefined {
+  if (operand.kind === 'register') return layout.GPR + 8 * operand.register + (operand.high ? 1 : 0);
+  if (operand.kind === 'segment') return layout.SELECTORS + 2 * operand.register;
+  return undefined;
+}
+
+/** The segment of the rSI operand of a string instruction; ES, that of the other one, if it has none. */
+function sourceSegment({ operands }: Instruction): Seg {
+  const source = operands.find((operand) => operand.kind === 'memory' && operand.base === Number(Gpr.RSI));
+  return source?.kind === 'memory' ? source.segment : Seg.ES;
+}
+
+const STACK_INSTRUCTIONS = new Set(['PUSH', 'POP', 'CALL', 'RET']);
+
+function usesStack(mnemonic: string): boolean {
+  return STACK_INSTRUCTIONS.has(mnemonic);
+}
+

@@ -1,0 +1,78 @@
+/**
+ * What decides how bytes become records besides the bytes themselves: code size, stack width and which segments are flat.
+ * Modes are interned, so that blocks can be told apart by a number.
+ */
+import { AccessRights, type CpuState, type SegmentRegister } from '../cpu/state';
+import { Seg } from '../isa/instruction';
+import type { SegmentKind } from '../isa/semantics/context';
+
+export interface Mode {
+  readonly id: number;
+  /** Default operand and address size of code. */
+  readonly codeSize: 16 | 32 | 64;
+  /** How PUSH, CALL and their kin reach the stack. */
+  readonly stack: SegmentKind;
+  /** Bit per segment (index `Seg`): all of the 4 GiB from its base on can be read and written without a check. */
+  readonly flat: number;
+  /** Bit per segment: its base is 0. */
+  readonly zeroBase: number;
+  readonly codeBase: bigint;
+  /** Last offset in the code segment; instructions beyond it raise #GP(0). */
+  readonly codeLimit: number;
+}
+
+/** How string instructions reach memory, given the segment of their source. */
+export function stringSegmentation(mode: Mode, source: Seg): SegmentKind {
+  if (mode.codeSize === 64) return 'flat64';
+  const needed = (1 << Seg.ES) | (1 << source);
+  return (mode.flat & mode.zeroBase & needed) === needed ? 'flat32' : 'checked';
+}
+
+const ALL_SEGMENTS = 0x3f;
+const LONG_MODE: Mode = {
+  id: 0,
+  codeSize: 64,
+  stack: 'flat64',
+  flat: ALL_SEGMENTS,
+  zeroBase: ALL_SEGMENTS,
+  codeBase: 0n,
+  codeLimit: 0xffffffff,
+};
+
+/** Data segment type bits: code, expand-down, writable (SDM vol. 3, table 3-1). */
+const TYPE_CODE = 8;
+const TYPE_EXPAND_DOWN = 4;
+const TYPE_WRITABLE = 2;
+
+function isFlat({ rights, limit, type }: SegmentRegister): boolean {
+  if (rights & AccessRights.UNUSABLE || limit !== 0xffffffff) return false;
+  return (type & (TYPE_CODE | TYPE_EXPAND_DOWN | TYPE_WRITABLE)) === TYPE_WRITABLE;
+}
+
+export class Modes {
+  private readonly known = new Map<string, Mode>();
+
+  /** The mode `state` is in. */
+  of(state: CpuState): Mode {
+    if (state.mode64) return LONG_MODE;
+    const { segments } = state;
+    const code = segments[Seg.CS];
+    let flat = 0;
+    let zeroBase = 0;
+    segments.forEach((segment, i) => {
+      if (isFlat(segment)) flat |= 1 << i;
+      if (segment.base === 0n) zeroBase |= 1 << i;
+    });
+    const codeSize = code.big ? 32 : 16;
+    const stackBit = 1 << Seg.SS;
+    const stack = flat & zeroBase & stackBit && segments[Seg.SS].big ? 'flat32' : 'checked';
+    const key = [codeSize, stack, flat, zeroBase, code.base, code.limit].join();
+    let mode = this.known.get(key);
+    if (!mode) {
+      const id = this.known.size + 1;
+      mode = { id, codeSize, stack, flat, zeroBase, codeBase: code.base, codeLimit: code.limit };
+      this.known.set(key, mode);
+    }
+    return mode;
+  }
+}

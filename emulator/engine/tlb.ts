@@ -1,0 +1,108 @@
+/**
+ * The translations generated code uses (layout.ts, `TLB`): a read and a write table for each of user mode, supervisor
+ * mode, and supervisor mode with EFLAGS.AC, plus one for instruction fetches that only TypeScript looks at.
+ */
+import { PAGE_BYTES } from '../memory';
+import * as layout from './layout';
+
+/** Which pair of tables is in force. */
+export const enum TlbPair {
+  USER,
+  SUPERVISOR,
+  /** SMAP is on and EFLAGS.AC opens it. */
+  SUPERVISOR_AC,
+}
+
+const TABLE_BYTES = layout.TLB_ENTRIES * layout.TLB_ENTRY_BYTES;
+const ENTRY_MASK = layout.TLB_ENTRIES - 1;
+const FETCH_ENTRIES = 512;
+const TWO_20 = 2 ** 20;
+
+export class Tlb {
+  private readonly i32: Int32Array;
+  private readonly bytes: Uint8Array;
+  /** One table in which no entry can match: each holds a page that belongs to its neighbour. */
+  private readonly empty: Uint8Array;
+  /** Linear page numbers (52 bits), and their physical pages; user mode in the upper half. */
+  private readonly fetchTag = new Float64Array(2 * FETCH_ENTRIES).fill(-1);
+  private readonly fetchPage = new Float64Array(2 * FETCH_ENTRIES);
+  /** Pages of linear memory that may stand in a write table; spares `forbidWrites` the search. */
+  private readonly written = new Set<number>();
+
+  constructor(memory: WebAssembly.Memory) {
+    this.i32 = new Int32Array(memory.buffer);
+    this.bytes = new Uint8Array(memory.buffer);
+    const template = new Int32Array(TABLE_BYTES / 4);
+    for (let i = 0; i < layout.TLB_ENTRIES; i++) template[i * 4] = (i ^ 1) * PAGE_BYTES;
+    this.empty = new Uint8Array(template.buffer);
+    this.flush();
+  }
+
+  static base(pair: TlbPair): number {
+    return layout.TLB + pair * layout.TLB_PAIR_BYTES;
+  }
+
+  flush(): void {
+    for (let table = 0; table < 2 * layout.TLB_PAIRS; table++) {
+      this.bytes.set(this.empty, layout.TLB + table * TABLE_BYTES);
+    }
+    this.fetchTag.fill(-1);
+    this.written.clear();
+  }
+
+  /** Forgets one page (linear address as halves) in all tables. */
+  flushPage(vaHigh: number, vaLow: number): void {
+    const index = (vaLow >>> 12) & ENTRY_MASK;
+    for (let table = 0; table < 2 * layout.TLB_PAIRS; table++) {
+      this.invalidate(layout.TLB + table * TABLE_BYTES, index);
+    }
+    const slot = (vaLow >>> 12) & (FETCH_ENTRIES - 1);
+    const tag = pageNumber(vaHigh, vaLow);
+    for (const entry of [slot, slot + FETCH_ENTRIES]) if (this.fetchTag[entry] === tag) this.fetchTag[entry] = -1;
+  }
+
+  private invalidate(table: number, index: number): void {
+    const entry = (table + index * layout.TLB_ENTRY_BYTES) >> 2;
+    this.i32[entry] = (index ^ 1) * PAGE_BYTES;
+    this.i32[entry + 1] = 0;
+  }
+
+  /** Enters a page of RAM: `page` is its physical address. */
+  fill(pair: TlbPair, vaHigh: number, vaLow: number, page: number, write: boolean): void {
+    const index = (vaLow >>> 12) & ENTRY_MASK;
+    const table = Tlb.base(pair) + (write ? TABLE_BYTES : 0);
+    const entry = (table + index * layout.TLB_ENTRY_BYTES) >> 2;
+    this.i32[entry] = vaLow & ~(PAGE_BYTES - 1);
+    this.i32[entry + 1] = vaHigh;
+    this.i32[entry + 2] = layout.RAM + page;
+    if (write) this.written.add(page);
+  }
+
+  /** Makes writes to a physical page take the slow path from now on. */
+  forbidWrites(page: number): void {
+    if (!this.written.delete(page)) return;
+    for (let pair = 0; pair < layout.TLB_PAIRS; pair++) {
+      const table = Tlb.base(pair) + TABLE_BYTES;
+      for (let index = 0; index < layout.TLB_ENTRIES; index++) {
+        const entry = (table + index * layout.TLB_ENTRY_BYTES) >> 2;
+        if (this.i32[entry + 2] === layout.RAM + page) this.invalidate(table, index);
+      }
+    }
+  }
+
+  /** Physical page of a linear address for fetching, or -1 if it is not known. */
+  fetch(user: boolean, vaHigh: number, vaLow: number): number {
+    const slot = ((vaLow >>> 12) & (FETCH_ENTRIES - 1)) + (user ? FETCH_ENTRIES : 0);
+    return this.fetchTag[slot] === pageNumber(vaHigh, vaLow) ? this.fetchPage[slot] : -1;
+  }
+
+  fillFetch(user: boolean, vaHigh: number, vaLow: number, page: number): void {
+    const slot = ((vaLow >>> 12) & (FETCH_ENTRIES - 1)) + (user ? FETCH_ENTRIES : 0);
+    this.fetchTag[slot] = pageNumber(vaHigh, vaLow);
+    this.fetchPage[slot] = page;
+  }
+}
+
+function pageNumber(vaHigh: number, vaLow: number): number {
+  return (vaHigh >>> 0) * TWO_20 + (vaLow >>> 12);
+}
