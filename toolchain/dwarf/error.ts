@@ -1,0 +1,4 @@
+import { FileFormatError } from '../elf/error';
+
+/** Malformed or unsupported debugging information. */
+export class DwarfError extends FileFormatError {}

@@ -1,0 +1,26 @@
+/** The face of the toolchain: text to objects, objects to images, images to what a debugger shows. */
+export type {
+  CodeSize,
+  Diagnostic,
+  LineRow,
+  MacroExpansion,
+  ObjectModule,
+  Relocation,
+  Section,
+  SourceLocation,
+  Symbol,
+} from './elf/object';
+export { ElfError, FileFormatError } from './elf/error';
+export { type ElfFile, type ElfSection, type ElfSegment, isElf, readElf } from './elf/reader';
+export { readObject } from './elf/object-reader';
+export { writeObject } from './elf/writer';
+export { mappingSymbolBits } from './elf/mapping-symbols';
+export { expansionChain } from './elf/line-rows';
+export { DwarfError } from './dwarf/error';
+export { debugSections, type DebugOptions } from './dwarf/debug-sections';
+export { type CodeLocation, DebugInfo, type LineAddresses } from './dwarf/debug-info';
+export type { AddressRange } from './dwarf/ranges';
+export type { CodeExpansion } from './dwarf/units';
+export { KERNEL_LAYOUT, type Layout, START_KERNEL_MAP, USER_LAYOUT } from './linker/layout';
+export { link, type LinkOptions, type LinkResult } from './linker/linker';
+export * from './preprocessor/index';
