@@ -4,6 +4,8 @@
  */
 
 export interface PortDevice {
+  /** Widest access the device takes; the bus splits wider ones into bytes at consecutive ports, as ISA does. Default 4. */
+  readonly widest?: 1 | 2 | 4;
   /** Reads `size` (1, 2 or 4) bytes at `port`. */
   read(port: number, size: 1 | 2 | 4): number;
   write(port: number, size: 1 | 2 | 4, value: number): void;

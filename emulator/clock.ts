@@ -1,0 +1,103 @@
+/**
+ * Virtual time. It is the number of retired instructions plus what idle skipping adds, so everything that happens does
+ * so at an exact instruction, run after run.
+ */
+
+/** Virtual time in instructions; exact in a double for 28 years of guest time at the default rate. */
+export type Time = number;
+
+/** How many instructions one virtual second has. */
+export const INSTRUCTIONS_PER_SECOND = 1_000_000_000;
+
+/** Something scheduled; keep it to cancel it. */
+export interface ClockEvent {
+  readonly at: Time;
+  readonly action: () => void;
+}
+
+interface QueuedEvent extends ClockEvent {
+  /** Events of the same time happen in the order they were scheduled. */
+  readonly order: number;
+}
+
+export class Clock {
+  /** Time at which the next event is due; Infinity if none is scheduled. */
+  nextEventAt: Time = Infinity;
+
+  private readonly queue: QueuedEvent[] = [];
+  private scheduled = 0;
+  private skipped: Time = 0;
+
+  /** `retired` gives the number of instructions retired since reset. */
+  constructor(private readonly retired: () => number) {}
+
+  get now(): Time {
+    return this.retired() + this.skipped;
+  }
+
+  /** Calls `action` from `runDue` once `now` has reached `at`. */
+  schedule(at: Time, action: () => void): ClockEvent {
+    const event: QueuedEvent = { at, action, order: this.scheduled++ };
+    let index = this.queue.length;
+    while (index > 0 && this.queue[index - 1].at > at) index--;
+    this.queue.splice(index, 0, event);
+    this.nextEventAt = this.queue[0].at;
+    return event;
+  }
+
+  /** Forgets an event; nothing happens if it is over. */
+  cancel(event: ClockEvent): void {
+    const index = this.queue.findIndex((queued) => queued === event);
+    if (index < 0) return;
+    this.queue.splice(index, 1);
+    this.nextEventAt = this.queue.length > 0 ? this.queue[0].at : Infinity;
+  }
+
+  /** Runs the events that are due, by time and then by order of scheduling; also those they schedule for now. */
+  runDue(): void {
+    while (this.nextEventAt <= this.now) {
+      const event = this.queue.shift();
+      this.nextEventAt = this.queue.length > 0 ? this.queue[0].at : Infinity;
+      event?.action();
+    }
+  }
+
+  /** An idle processor passes the time until the next event; false if there is none. */
+  skipToNextEvent(): boolean {
+    if (this.nextEventAt === Infinity) return false;
+    this.skipped += Math.max(0, this.nextEventAt - this.now);
+    return true;
+  }
+}
+
+/** Converts between virtual time and the ticks of a counter, by integer arithmetic: it never drifts. */
+export class Frequency {
+  /** Ticks per `denominator` instructions, in lowest terms. */
+  private readonly numerator: number;
+  private readonly denominator: number;
+
+  /** `hertz`, an integer, is the counter's frequency. The product of both rates must be below 2^53 in lowest terms. */
+  constructor(hertz: number, instructionsPerSecond = INSTRUCTIONS_PER_SECOND) {
+    const divisor = greatestCommonDivisor(hertz, instructionsPerSecond);
+    this.numerator = hertz / divisor;
+    this.denominator = instructionsPerSecond / divisor;
+  }
+
+  /** Whole ticks since time 0. */
+  ticksAt(time: Time): number {
+    const rest = time % this.denominator;
+    const whole = (time - rest) / this.denominator;
+    return whole * this.numerator + Math.floor((rest * this.numerator) / this.denominator);
+  }
+
+  /** The first time at which `ticks` ticks have passed. */
+  timeOf(ticks: number): Time {
+    const rest = ticks % this.numerator;
+    const whole = (ticks - rest) / this.numerator;
+    return whole * this.denominator + Math.ceil((rest * this.denominator) / this.numerator);
+  }
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
