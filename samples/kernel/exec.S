@@ -65,6 +65,9 @@ SYM_FUNC_START(run_init_process)
 	movl	E32_entry(%rbx), %eax
 	movq	%rax, program_entry
 	movl	$__USER32_CS, program_cs
+	movl	$__USER_DS, %eax		/* 32-bit code, unlike ours, needs DS and ES */
+	movl	%eax, %ds
+	movl	%eax, %es
 	movl	$4, word_size
 	movq	$IA32_STACK_TOP, %rax
 	movq	%rax, stack_top
