@@ -126,7 +126,7 @@ export class View<Page extends keyof ViewData> implements vscode.WebviewViewProv
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'">
 <link rel="stylesheet" href="${style}">
 </head>
-<body>
+<body data-view="${this.page}">
 <script nonce="${nonce}" src="${script}"></script>
 </body>
 </html>`;

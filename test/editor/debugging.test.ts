@@ -3,7 +3,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CpuResponse, ListingResponse } from '../../debug-adapter/protocol';
-import { activeSession, hello, openFile, samples, sourcePath, stopDebugging, Stops, topFrame, until } from './support/editor';
+import {
+  activeSession,
+  hello,
+  openFile,
+  samples,
+  sourcePath,
+  stopDebugging,
+  Stops,
+  topFrame,
+  until,
+} from './support/editor';
 
 /** Number (from 1) of the first line of a file that matches. */
 function lineOf(path: string, pattern: RegExp): number {

@@ -19,6 +19,7 @@ export async function run(): Promise<void> {
   await import('./activation.test');
   await import('./launch-configurations.test');
   await import('./debugging.test');
+  await import('./sessions.test');
   await import('./views.test');
   const failures = await new Promise<number>((ended) => mocha.run(ended));
   if (failures > 0) throw new Error(`${failures} editor tests failed`);

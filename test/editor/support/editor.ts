@@ -5,7 +5,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as vscode from 'vscode';
 
 export const EXTENSION_ID = 'ringside.ringside';
-export const samples = process.env.RINGSIDE_SAMPLES ?? join(__dirname, '..', '..', 'samples');
+export const samples = join(__dirname, '..', '..', 'samples');
 export const hello = join(samples, 'hello-syscall', 'hello.S');
 
 const POLL_MS = 25;
