@@ -1,0 +1,180 @@
+/**
+ * The run loop: drives the machine in short slices so that requests such as pause are heard meanwhile, meets the demands
+ * of a step, and decides which stops of the machine are stops for the user.
+ */
+import type { Stop } from '../emulator';
+import type { MachineBreakpoints } from './machine-breakpoints';
+import type { Demand, Met, SpontaneousStop, Step } from './stepping/demands';
+import type { StepEnd } from './stepping/line-step';
+import type { Target } from './target';
+
+/** How a run ended, for the user. */
+export type RunEnd =
+  | { readonly kind: 'step'; readonly hiddenExpansions: number }
+  | { readonly kind: 'pause' }
+  /** The machine stopped and `judge` says it matters. */
+  | { readonly kind: 'stop'; readonly stop: SpontaneousStop; readonly verdict: Verdict };
+
+/** What a stop of the machine means: `undefined` from a judge is "go on". */
+export interface Verdict {
+  readonly hitBreakpointIds?: readonly number[];
+  /** Macro expansions starting at RIP that are shown as not entered yet. */
+  readonly hiddenExpansions: number;
+}
+
+export interface ExecutionListener {
+  /** Whether the user wants to stop here: breakpoint conditions, log points, exception filters. */
+  judge(stop: SpontaneousStop): Verdict | undefined;
+  ended(end: RunEnd): void;
+}
+
+/** Instructions per call of `Machine.run`: some ten milliseconds. */
+const RUN_INSTRUCTIONS = 2_000_000;
+const FIRST_RUN_INSTRUCTIONS = 100_000;
+/** How long one slice may keep the process from hearing requests. */
+const SLICE_MS = 15;
+/** RFLAGS.IF: a halted processor can be woken. */
+const IF = 1 << 9;
+
+export class Execution {
+  private step: Step<StepEnd> | undefined;
+  private demand: Demand | undefined;
+  private pauseRequested = false;
+  private running = false;
+  /** The guest halted and waits for serial input. */
+  private asleep = false;
+  private disposed = false;
+  private runLength = FIRST_RUN_INSTRUCTIONS;
+
+  constructor(
+    private readonly target: Target,
+    private readonly breakpoints: MachineBreakpoints,
+    private readonly listener: ExecutionListener,
+  ) {}
+
+  get isRunning(): boolean {
+    return this.running;
+  }
+
+  /** Starts running, or the step; `ended` is called later, never from within. */
+  start(step?: Step<StepEnd>): void {
+    this.step = step;
+    this.running = true;
+    this.pauseRequested = false;
+    this.runLength = FIRST_RUN_INSTRUCTIONS;
+    setImmediate(() => this.begin());
+  }
+
+  pause(): void {
+    this.pauseRequested = true;
+    if (this.asleep) this.wake();
+  }
+
+  /** Serial input arrived: a guest that sleeps in HLT may go on. */
+  wake(): void {
+    if (!this.asleep) return;
+    this.asleep = false;
+    setImmediate(() => this.slice());
+  }
+
+  /** Nothing runs any more after this, and `ended` is not called. */
+  dispose(): void {
+    this.disposed = true;
+    this.setDemand(undefined);
+  }
+
+  private begin(): void {
+    if (this.disposed) return;
+    if (this.step && this.advance(this.step, undefined)) return;
+    this.slice();
+  }
+
+  private slice(): void {
+    const deadline = performance.now() + SLICE_MS;
+    while (!this.disposed && this.running && !this.asleep) {
+      if (this.pauseRequested) {
+        this.end({ kind: 'pause' });
+        return;
+      }
+      if (this.demand?.kind === 'instruction') this.executeInstruction(this.demand.holdInterrupts);
+      else this.run();
+      if (performance.now() >= deadline) {
+        setImmediate(() => this.slice());
+        return;
+      }
+    }
+  }
+
+  private executeInstruction(holdInterrupts: boolean): void {
+    const { stop, delivered } = this.target.machine.step({ holdInterrupts });
+    if (stop.reason !== 'limit' && this.stops(stop)) return;
+    if (!this.step || this.advance(this.step, { delivered })) return;
+    // The step goes on; a breakpoint it has come to counts as if the machine had run into it.
+    const { rip } = this.target.state;
+    const verdict = this.listener.judge({ reason: 'breakpoint', address: rip });
+    if (verdict) this.end({ kind: 'stop', stop: { reason: 'breakpoint', address: rip }, verdict });
+  }
+
+  private run(): void {
+    const stop = this.target.machine.run(this.runLength);
+    this.runLength = RUN_INSTRUCTIONS;
+    if (stop.reason === 'limit') return;
+    if (this.demand?.kind === 'run' && this.arrives(this.demand, stop)) {
+      if (this.step) this.advance(this.step, { delivered: undefined });
+      return;
+    }
+    this.stops(stop);
+  }
+
+  private arrives(demand: Demand & { kind: 'run' }, stop: Stop): boolean {
+    if (stop.reason === 'breakpoint') return demand.addresses.includes(stop.address) && demand.arrived();
+    return stop.reason === 'system-call' && stop.phase === 'exit' && demand.untilUser;
+  }
+
+  /** Ends the run if the stop matters; true if the run is over (or sleeps). */
+  private stops(stop: Stop): boolean {
+    if (stop.reason === 'limit') return false;
+    if (stop.reason === 'halt' && this.target.state.flag(IF)) {
+      this.asleep = true;
+      return true;
+    }
+    const verdict = this.listener.judge(stop);
+    if (!verdict) return false;
+    this.end({ kind: 'stop', stop, verdict });
+    return true;
+  }
+
+  /** Lets the step go on to its next demand; true if it is done. */
+  private advance(step: Step<StepEnd>, met: Met | undefined): boolean {
+    const result = met ? step.next(met) : step.next();
+    if (result.done) {
+      this.end({ kind: 'step', hiddenExpansions: result.value.hiddenExpansions });
+      return true;
+    }
+    this.setDemand(result.value);
+    return false;
+  }
+
+  private setDemand(demand: Demand | undefined): void {
+    const { stopOn } = this.target.machine;
+    if (this.demand?.kind === 'run') {
+      for (const va of this.demand.addresses) this.breakpoints.release(va);
+      stopOn.systemCallExit = this.stopsAtExit;
+    }
+    this.demand = demand;
+    if (demand?.kind !== 'run') return;
+    for (const va of demand.addresses) this.breakpoints.acquire(va);
+    this.stopsAtExit = stopOn.systemCallExit;
+    if (demand.untilUser) stopOn.systemCallExit = true;
+  }
+
+  /** The user's choice, while a demand needs the stop at the exit for itself. */
+  private stopsAtExit = false;
+
+  private end(end: RunEnd): void {
+    this.running = false;
+    this.setDemand(undefined);
+    this.step = undefined;
+    this.listener.ended(end);
+  }
+}

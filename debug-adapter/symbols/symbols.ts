@@ -1,0 +1,141 @@
+import type { Symbol } from '../../toolchain';
+
+/** A symbol and how far into it an address is. */
+export interface SymbolOffset {
+  readonly symbol: Symbol;
+  readonly offset: number;
+}
+
+/** Where code of 16, 32 or 64 bits starts: the toolchain's mapping symbols. */
+const MAPPING = /^\$code(16|32|64)$/;
+
+/** Farthest an address may be from a symbol of unknown size to be named after it. */
+const MAX_OFFSET = 0x10000n;
+
+/** The symbols of all images of a session, by name and by address. */
+export class SymbolTable {
+  private readonly byAddress: readonly Symbol[];
+  private readonly byName = new Map<string, Symbol>();
+  private readonly mapping: readonly { readonly va: bigint; readonly bits: number }[];
+
+  constructor(symbols: readonly Symbol[]) {
+    const defined = symbols.filter(
+      ({ section, type }) => section !== undefined && type !== 'file' && type !== 'section',
+    );
+    this.mapping = defined
+      .flatMap(({ name, value }) => {
+        const match = MAPPING.exec(name);
+        return match ? [{ va: value, bits: Number(match[1]) }] : [];
+      })
+      .sort((a, b) => (a.va < b.va ? -1 : a.va > b.va ? 1 : 0));
+    const named = defined.filter(({ name }) => name !== '' && !MAPPING.test(name));
+    for (const symbol of named) {
+      const known = this.byName.get(symbol.name);
+      if (!known || rank(symbol) > rank(known)) this.byName.set(symbol.name, symbol);
+    }
+    this.byAddress = named
+      .filter(({ section }) => section !== '*ABS*')
+      .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : rank(a) - rank(b)));
+  }
+
+  /** All names, in address order. */
+  get names(): string[] {
+    return this.byAddress.map(({ name }) => name);
+  }
+
+  /** All symbols that have an address, ascending. */
+  get all(): readonly Symbol[] {
+    return this.byAddress;
+  }
+
+  /** Every symbol at exactly `va`, the one that names it best first. */
+  allAt(va: bigint): Symbol[] {
+    const found: Symbol[] = [];
+    for (let index = upperBound(this.byAddress, va) - 1; index >= 0 && this.byAddress[index].value === va; index--) {
+      found.push(this.byAddress[index]);
+    }
+    return found;
+  }
+
+  named(name: string): Symbol | undefined {
+    return this.byName.get(name);
+  }
+
+  /**
+   * The symbol a function breakpoint means: the name itself, or the handler of a system call by its old name
+   * (`sys_write` or `write` for `__x64_sys_write`).
+   */
+  functionNamed(name: string): Symbol | undefined {
+    const call = name.replace(/^sys_/, '');
+    return this.named(name) ?? this.named(`__x64_sys_${call}`) ?? this.named(`sys_${call}`);
+  }
+
+  /** The symbol that holds `va`, or the nearest one before it if its size is unknown. */
+  at(va: bigint): SymbolOffset | undefined {
+    let index = upperBound(this.byAddress, va) - 1;
+    const nearest = this.byAddress[index];
+    if (!nearest) return undefined;
+    // Of several symbols, the innermost whose size covers the address; else the nearest one of unknown size.
+    for (let steps = 0; index >= 0 && steps < 64; index--, steps++) {
+      const symbol = this.byAddress[index];
+      const distance = va - symbol.value;
+      if (symbol.size > 0n ? distance < symbol.size : distance < MAX_OFFSET) {
+        return { symbol, offset: Number(distance) };
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * The function whose code holds `va`: like `at`, but a label inside a sized function (an inner label of entry code)
+   * counts as part of that function.
+   */
+  functionAt(va: bigint): SymbolOffset | undefined {
+    const nearest = this.at(va);
+    if (!nearest || nearest.symbol.size > 0n) return nearest;
+    for (let index = upperBound(this.byAddress, va) - 1; index >= 0; index--) {
+      const symbol = this.byAddress[index];
+      if (va - symbol.value > MAX_OFFSET) break;
+      if (symbol.size > 0n && va - symbol.value < symbol.size) return { symbol, offset: Number(va - symbol.value) };
+    }
+    return nearest;
+  }
+
+  /** `name`, or `name+0x10`; undefined outside all symbols. */
+  describe(va: bigint): string | undefined {
+    const found = this.at(va);
+    if (!found) return undefined;
+    return found.offset === 0 ? found.symbol.name : `${found.symbol.name}+0x${found.offset.toString(16)}`;
+  }
+
+  /** Address of the first symbol after `va`, or undefined. */
+  nextAfter(va: bigint): bigint | undefined {
+    return this.byAddress[upperBound(this.byAddress, va)]?.value;
+  }
+
+  /** Whether the code at `va` is marked as 16-, 32- or 64-bit; undefined if nothing is marked there. */
+  codeBits(va: bigint): number | undefined {
+    let bits: number | undefined;
+    for (const mark of this.mapping) {
+      if (mark.va > va) break;
+      bits = mark.bits;
+    }
+    return bits;
+  }
+}
+
+/** Which of several symbols at one address names it: global before local, functions and objects before labels. */
+function rank({ binding, type }: Symbol): number {
+  return (binding === 'local' ? 0 : 2) + (type === 'notype' ? 0 : 1);
+}
+
+function upperBound(symbols: readonly Symbol[], va: bigint): number {
+  let low = 0;
+  let high = symbols.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (symbols[middle].value <= va) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,86 @@
+import type { Machine } from '../emulator';
+import type { DisassemblyTarget } from './disassembly';
+import { imageBytes, type Image } from './image';
+import { instructionFacts, MAX_INSTRUCTION_BYTES, type Bitness, type InstructionFacts } from './instructions';
+import { LineTable } from './symbols/lines';
+import { SymbolTable } from './symbols/symbols';
+import { Unwinder, type UnwindTarget } from './symbols/unwind';
+
+/** How far back an anchor for disassembly is looked for. */
+const ANCHOR_REACH = 4096n;
+
+/** A machine with the images on it and all that is known of them: what a session debugs. */
+export class Target implements UnwindTarget, DisassemblyTarget {
+  readonly symbols: SymbolTable;
+  readonly lines: LineTable;
+  readonly unwinder: Unwinder;
+
+  constructor(
+    readonly machine: Machine,
+    readonly images: readonly Image[],
+    /** Where the program begins: its first instruction in ring 3, or without a kernel the image's entry. */
+    readonly entry: bigint,
+  ) {
+    this.symbols = new SymbolTable(images.flatMap(({ elf }) => elf?.symbols ?? []));
+    this.lines = new LineTable(images.flatMap(({ lines }) => lines));
+    const entries = images.flatMap(({ elf }) => (elf ? [elf.entry] : []));
+    this.unwinder = new Unwinder(this, this.symbols, new Set([entry, ...entries]));
+  }
+
+  get state(): Machine['state'] {
+    return this.machine.state;
+  }
+
+  readLinear(va: bigint, length: number): Uint8Array {
+    return this.machine.readLinear(BigInt.asUintN(64, va), length);
+  }
+
+  /** Writes as a debugger; what was derived from code is worked out anew. Returns how many bytes were written. */
+  writeLinear(va: bigint, data: Uint8Array): number {
+    this.unwinder.codeChanged();
+    return this.machine.writeLinear(BigInt.asUintN(64, va), data);
+  }
+
+  readCode(va: bigint, length: number): Uint8Array {
+    const mapped = this.readLinear(va, length);
+    if (mapped.length > 0) return mapped;
+    for (const image of this.images) {
+      const bytes = imageBytes(image, va, length);
+      if (bytes.length > 0) return bytes;
+    }
+    return mapped;
+  }
+
+  bitness(va: bigint): Bitness {
+    const marked = this.symbols.codeBits(va);
+    const { state } = this;
+    if (va === state.rip || marked === undefined) {
+      if (state.mode64 || va >= 1n << 32n) return 64;
+      return state.protectedMode && state.segments[1].big ? 32 : 16;
+    }
+    return marked === 64 ? 64 : marked === 32 ? 32 : 16;
+  }
+
+  /** The instruction at `va`; undefined if there is none. */
+  instructionAt(va: bigint): InstructionFacts | undefined {
+    const bytes = this.readCode(va, MAX_INSTRUCTION_BYTES);
+    return bytes.length === 0 ? undefined : instructionFacts(bytes, va, this.bitness(va));
+  }
+
+  knownStarts(from: bigint, to: bigint): bigint[] {
+    const symbols = this.symbols.all.filter(({ value }) => value >= from && value < to).map(({ value }) => value);
+    const { rip } = this.state;
+    return [...symbols, ...this.lines.startsBetween(from, to), ...(rip >= from && rip < to ? [rip] : [])];
+  }
+
+  anchorBefore(va: bigint): bigint | undefined {
+    const symbol = this.symbols.at(va)?.symbol.value;
+    const row = this.lines.at(va)?.va;
+    const nearest = row !== undefined && (symbol === undefined || row > symbol) ? row : symbol;
+    return nearest !== undefined && va - nearest <= ANCHOR_REACH ? nearest : undefined;
+  }
+
+  symbolic(va: bigint): string | undefined {
+    return this.symbols.describe(va);
+  }
+}
