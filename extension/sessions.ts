@@ -4,15 +4,22 @@ import { DEBUG_TYPE } from './requests';
 
 /** Requests after which the guest runs until the next `stopped` event. */
 const RESUMING = new Set(['continue', 'next', 'stepIn', 'stepOut', 'stepBack', 'reverseContinue', 'goto', 'restart']);
-/** Requests by which the user changes the state at a stop. */
-const CHANGING = new Set(['setVariable', 'setExpression', 'writeMemory', 'evaluate', 'ringside/writeMsr']);
+/** Requests by which the user changes the state at a stop; what is typed into the debug console may do so, too. */
+const CHANGING = new Set(['setVariable', 'setExpression', 'writeMemory', 'ringside/writeMsr']);
 
 /** The parts of DAP messages that are looked at here. */
 interface Message {
   type: 'request' | 'response' | 'event';
+  seq: number;
   command?: string;
+  arguments?: { context?: string };
+  request_seq?: number;
   event?: string;
   success?: boolean;
+}
+
+function isChange({ command = '', arguments: given }: Message): boolean {
+  return CHANGING.has(command) || (command === 'evaluate' && given?.context === 'repl');
 }
 
 export class Sessions implements vscode.Disposable {
@@ -52,9 +59,13 @@ export class Sessions implements vscode.Disposable {
   }
 
   private track(session: vscode.DebugSession): vscode.DebugAdapterTracker {
+    /** Sequence numbers of requests that change the state when they succeed. */
+    const changes = new Set<number>();
     return {
       onWillReceiveMessage: (message: Message) => {
-        if (message.type === 'request' && RESUMING.has(message.command ?? '')) this.set(session, false);
+        if (message.type !== 'request') return;
+        if (RESUMING.has(message.command ?? '')) this.set(session, false);
+        if (isChange(message)) changes.add(message.seq);
       },
       onDidSendMessage: (message: Message) => {
         if (message.type === 'event') {
@@ -62,7 +73,7 @@ export class Sessions implements vscode.Disposable {
           else if (message.event === 'continued') this.set(session, false);
           else if (message.event === 'invalidated') this.changed.fire();
         } else if (message.type === 'response') {
-          if (message.success && CHANGING.has(message.command ?? '')) this.changed.fire();
+          if (changes.delete(message.request_seq ?? -1) && message.success) this.changed.fire();
           // A step that was refused left the guest where it was.
           if (!message.success && RESUMING.has(message.command ?? '')) this.set(session, true);
         }

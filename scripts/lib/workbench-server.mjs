@@ -1,5 +1,6 @@
 // Starts the server of the browser-hosted VS Code and knows its page's address.
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -35,11 +36,15 @@ export async function startWorkbenchServer({ userData, extensions, env = process
     writeFileSync(settings, `${JSON.stringify(SETTINGS, undefined, 2)}\n`);
   }
 
+  // Other users of this machine can reach the port, but not without this.
+  const token = randomBytes(16).toString('hex');
+  const tokenFile = join(temporary, 'token');
+  writeFileSync(tokenFile, token, { mode: 0o600 });
   const server = spawn(
     workbench.node,
     [
       join(workbench.server, 'out', 'server-main.js'),
-      ...['--host', '127.0.0.1', '--port', '0', '--without-connection-token', '--accept-server-license-terms'],
+      ...['--host', '127.0.0.1', '--port', '0', '--connection-token-file', tokenFile, '--accept-server-license-terms'],
       ...['--telemetry-level', 'off', '--disable-workspace-trust'],
       ...['--server-data-dir', join(temporary, 'server'), '--user-data-dir', userData, '--extensions-dir', extensions],
       ...(automation ? ['--enable-smoke-test-driver'] : []),
@@ -101,6 +106,7 @@ export async function startWorkbenchServer({ userData, extensions, env = process
       const query = new URLSearchParams(
         folder ? { [folder.endsWith('.code-workspace') ? 'workspace' : 'folder']: folder } : { ew: 'true' },
       );
+      query.set('tkn', token);
       query.set('payload', JSON.stringify(payload));
       return `http://${authority}/?${query}`;
     },
