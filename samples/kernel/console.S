@@ -7,13 +7,11 @@
 #define COM1                    0x3f8
 #define UART_DATA               0               /* write: transmit, read: receive */
 #define UART_IER                1               /* interrupt enable */
-#define UART_FCR                2               /* FIFO control */
 #define UART_LCR                3               /* line control */
 #define UART_MCR                4               /* modem control */
 #define UART_LSR                5               /* line status */
 #define UART_LCR_8N1            0x03            /* 8 bits, no parity, 1 stop bit */
 #define UART_LCR_DLAB           0x80            /* registers 0 and 1 are the divisor */
-#define UART_FCR_ENABLE         0x07            /* FIFOs on, and emptied */
 #define UART_MCR_READY          0x03            /* DTR and RTS: somebody is here */
 #define UART_LSR_DATA           0x01            /* a byte has been received */
 #define UART_LSR_THRE           0x20            /* the transmitter takes another byte */
@@ -33,7 +31,6 @@ SYM_FUNC_START(console_init)
 	UART_SET UART_DATA, 1			/* divisor 1: 115200 baud */
 	UART_SET UART_IER, 0			/* its upper byte */
 	UART_SET UART_LCR, UART_LCR_8N1
-	UART_SET UART_FCR, UART_FCR_ENABLE
 	UART_SET UART_MCR, UART_MCR_READY
 	ret
 SYM_FUNC_END(console_init)

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Build, exitCode, have, qemu, samples } from './build';
+
+/** AMD without SMAP, everything QEMU can do, Intel, AMD with SMAP. */
+const processors = ['qemu64', 'max', 'Skylake-Client', 'EPYC'];
+
+const expected: Record<string, string> = {
+  'hello-syscall/hello.S': 'Hello, ring 0!\n',
+  'sysret-or-iret/sysret-or-iret.S': `0 all checks hold
+  rcx LANDED r11 202 cs 33 ss 2b: no difference to be seen from ring 3
+1 rcx is not rip
+  rcx cafe r11 202 cs 33 ss 2b: IRET, SYSRET cannot do that
+2 rip is not canonical
+  SIGSEGV at 800000000000
+3 cs is not 0x33
+  rcx LANDED r11 202 cs 23 ss 2b: IRET, SYSRET cannot do that
+4 r11 is not rflags
+  rcx LANDED r11 f1a9 cs 33 ss 2b: IRET, SYSRET cannot do that
+5 RF is set
+  rcx LANDED r11 10202 cs 33 ss 2b: no difference to be seen from ring 3
+6 ss is not 0x2b
+  rcx LANDED r11 202 cs 33 ss 63: IRET, SYSRET cannot do that
+7 TF is set
+  one trap at stuck_here: IRET
+`,
+  'int80-and-sysenter/int80-and-sysenter.S': `int $0x80 in 64-bit code
+int $0x80 in 32-bit code
+__kernel_vsyscall in 32-bit code
+syscall in 64-bit code
+`,
+};
+
+/** Code addresses depend on the assembler's choices; what matters is that it is the place the frame led to. */
+function withoutAddresses(terminal: string): string {
+  return terminal.replace(/rcx 40[0-9a-f]{4} /g, 'rcx LANDED ');
+}
+
+describe('samples under QEMU', function () {
+  let build: Build;
+  let kernel: string;
+
+  before(function () {
+    if (!have('gcc', 'ld', 'qemu-system-x86_64')) this.skip();
+    build = new Build();
+    kernel = build.kernel();
+  });
+  after(() => {
+    build?.dispose();
+  });
+
+  for (const [source, terminal] of Object.entries(expected)) {
+    it(`${source} prints what its README says`, () => {
+      const program = build.program(join(samples, source));
+      for (const cpu of processors) {
+        const outcome = qemu(kernel, program, cpu);
+        assert.equal(withoutAddresses(outcome.terminal), terminal, cpu);
+        assert.equal(outcome.code, exitCode(0), cpu);
+      }
+    });
+  }
+
+  it('sysret-or-iret finds out a kernel that single-steps through SYSRET', () => {
+    // The exercise of its README: without the check for TF, the program is stuck at one instruction.
+    const entry = build.kernelWithout('entry_64.S', /^\ttestq\t\$\(X86_EFLAGS_RF \| X86_EFLAGS_TF\), %r11\n.*\n/m);
+    const { terminal } = qemu(entry, build.program(join(samples, 'sysret-or-iret/sysret-or-iret.S')));
+    assert.match(terminal, /7 TF is set\n {2}stuck at stuck_here: SYSRET\n$/);
+  });
+
+  it('system calls check their arguments and give what Linux gives', () => {
+    const program = build.program(join(__dirname, 'programs/calls.c'), '-O1', '-mno-sse', '-fno-stack-protector');
+    const environ = build.path('environ');
+    writeFileSync(environ, 'A=1\0BB=two');
+    for (const cpu of processors) {
+      const { terminal, code } = qemu(kernel, `${program}  x   yy ,${environ}`, cpu);
+      assert.equal(
+        terminal,
+        `argc 3: x yy
+environment: A=1 BB=two
+stack aligned: 0
+uname: 0 Linux x86_64
+uname to a kernel address: -14
+uname to 0: -14
+write from an unmapped page: -14
+write across the end of user space: -14
+write that wraps: -14
+write to a closed file: -9
+call 300: -38
+call 9999: -38
+call -5: -38
+call 1 << 32 | getpid: 1
+brk grows by 10000, keeps zeros: 10000 0
+arch_prctl: 0 0 4660 -1 -22 77
+clock_gettime: 0 -22 -14 slept
+sched_yield gettid getuid: 0 1 0
+`,
+        cpu,
+      );
+      assert.equal(code, exitCode(42), cpu);
+    }
+  });
+
+  it('read hands over a line at a time, and 0 bytes at Ctrl-D', () => {
+    const program = build.program(join(__dirname, 'programs/echo.S'));
+    const { terminal, code } = qemu(kernel, program, 'max', 'hello\rab\x7fc\r\x04');
+    assert.equal(terminal, 'hello\nhello\nab\b \bc\nac\n');
+    assert.equal(code, exitCode(0));
+  });
+
+  it('runs 32-bit programs, through int 0x80 and __kernel_vsyscall', () => {
+    const program = build.program(join(__dirname, 'programs/ia32.S'), '-m32');
+    for (const cpu of processors) {
+      const { terminal, code } = qemu(kernel, `${program} argument`, cpu);
+      assert.equal(terminal, 'argument', cpu);
+      assert.equal(code, exitCode(7), cpu);
+    }
+  });
+
+  describe('a program that faults', () => {
+    const faults: [name: string, statement: string, signal: number, first: RegExp][] = [
+      ['#DE', 'xorl %eax, %eax; divl %eax', 8, /^#DE divide error in ring 3, error code 0000\n/],
+      ['#DB', 'pushfq; orl $0x100, (%rsp); popfq; nop', 5, /^#DB debug exception in ring 3/],
+      ['#BP', 'int3', 5, /^#BP breakpoint in ring 3/],
+      ['#UD', 'ud2', 4, /^#UD invalid opcode in ring 3/],
+      ['#GP', 'hlt', 11, /^#GP general protection in ring 3, error code 0000\n/],
+      ['#GP of INT n', 'int $13', 11, /^#GP general protection in ring 3, error code 00[0-9a-f]2\n/],
+      ['#GP, not canonical', 'movabsq $0x800000000000, %rax; jmp *%rax', 11, /^#GP.*\n rip 0000800000000000 /],
+      ['#PF', 'movl $0, 0x1234', 11, /^#PF page fault in ring 3, error code 0006\n[^]* cr2 0000000000001234\n$/],
+      ['#PF in the kernel', 'movb sys_call_table, %al', 11, /^#PF page fault in ring 3, error code 0004\n/],
+      ['#PF on its own text', 'movb $0, _start(%rip)', 11, /^#PF page fault in ring 3, error code 0007\n/],
+      ['#PF executing data', 'jmp *%rsp', 11, /^#PF page fault in ring 3, error code 0015\n/],
+      ['#PF without a stack', 'xorl %esp, %esp; pushq %rax', 11, /^#PF page fault in ring 3, error code 0006\n/],
+    ];
+    for (const [name, statement, signal, first] of faults) {
+      it(`${name}: is reported and ends with status 128 + ${String(signal)}`, () => {
+        const source = build.path('fault.S');
+        const text = `.globl _start\n_start: movl $0x1234, %ebx\n${statement}\nhlt\n.set sys_call_table, 0xffffffff80108000\n`;
+        writeFileSync(source, text);
+        const { terminal, code } = qemu(kernel, build.program(source));
+        assert.match(terminal, first);
+        assert.match(terminal, / rbx 0000000000001234 /);
+        assert.equal(code, exitCode(128 + signal));
+      });
+    }
+  });
+
+  it('says what is wrong with a file that is not a program', () => {
+    const junk = build.path('junk');
+    writeFileSync(junk, 'x'.repeat(5000));
+    const { terminal, code } = qemu(kernel, junk);
+    assert.match(terminal, /^kernel panic: the program is not a complete, statically linked x86 ELF executable\n$/);
+    assert.equal(code, exitCode(255));
+  });
+});
