@@ -73,16 +73,43 @@ export function breakpointsEnabled(state: CpuState): boolean {
   return (state.dr7 & 0xff) !== 0;
 }
 
-function matching(state: CpuState, va: bigint, size: number, wanted: (on: BreakOn) => boolean): number {
-  let bits = 0;
+/** Whether any instruction breakpoint is enabled in DR7. */
+export function instructionBreakpointsEnabled(state: CpuState): boolean {
+  if (!breakpointsEnabled(state)) return false;
+  return enabled(state).some(({ on }) => on === BreakOn.EXECUTE);
+}
+
+/** Linear ranges of the enabled data breakpoints. */
+export function dataBreakpointRanges(state: CpuState): { va: bigint; length: number }[] {
+  return enabled(state)
+    .filter(({ on }) => on === BreakOn.WRITE || on === BreakOn.READ_OR_WRITE)
+    .map(({ first, length }) => ({ va: first, length }));
+}
+
+interface EnabledBreakpoint {
+  readonly index: number;
+  readonly on: number;
+  /** Linear address, or port, of the first byte. */
+  readonly first: bigint;
+  readonly length: number;
+}
+
+function enabled(state: CpuState): EnabledBreakpoint[] {
+  const list: EnabledBreakpoint[] = [];
   for (let index = 0; index < 4; index++) {
     if (!(state.dr7 & ((Dr7.L0 | Dr7.G0) << (2 * index)))) continue;
-    const on: BreakOn = (state.dr7 >>> (16 + 4 * index)) & 3;
-    if (!wanted(on)) continue;
+    const on = (state.dr7 >>> (16 + 4 * index)) & 3;
     // LEN: 1, 2, 8 or 4 bytes; the address is aligned to it (SDM vol. 3, section 17.2.5).
     const length = on === BreakOn.EXECUTE ? 1 : [1, 2, 8, 4][(state.dr7 >>> (18 + 4 * index)) & 3];
-    const first = state.breakpointAddresses[index] & ~BigInt(length - 1);
-    if (va < first + BigInt(length) && first < va + BigInt(size)) bits |= Dr6.B0 << index;
+    list.push({ index, on, first: state.breakpointAddresses[index] & ~BigInt(length - 1), length });
+  }
+  return list;
+}
+
+function matching(state: CpuState, va: bigint, size: number, wanted: (on: number) => boolean): number {
+  let bits = 0;
+  for (const { index, on, first, length } of enabled(state)) {
+    if (wanted(on) && va < first + BigInt(length) && first < va + BigInt(size)) bits |= Dr6.B0 << index;
   }
   return bits;
 }
