@@ -44,6 +44,7 @@ multiboot_header:
  * In: %eax = loader's magic number, %ebx = physical address of its information.
  */
 SYM_CODE_START(startup_32)
+SYM_INNER_LABEL(_start)			/* the name linkers look for as the entry */
 	cli				/* there is no IDT yet */
 	cld				/* string instructions go up */
 

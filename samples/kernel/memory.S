@@ -11,16 +11,24 @@
 
 	.text
 
+/* IN_USE - rax = the greater of rax and an address. Changes rdx. */
+.macro IN_USE end:req
+	leaq	\end, %rdx
+	cmpq	%rax, %rdx
+	cmovaq	%rdx, %rax
+.endm
+
 /*
- * memory_init - find the free memory: it starts behind the kernel and the
- * modules, and ends where the loader says memory ends.
+ * memory_init - find the free memory: it starts behind the kernel and all that
+ * the loader left for us, and ends where the loader says memory ends.
  */
 SYM_FUNC_START(memory_init)
-	movq	multiboot_info, %rdi
+	movq	multiboot_info, %rdx
 	movabsq	$PAGE_OFFSET, %r8
-	addq	%r8, %rdi			/* the structure, through the direct map */
+	leaq	(%rdx, %r8), %rdi		/* the structure, through the direct map */
 
-	movl	$_kernel_end_pa, %eax		/* highest byte in use so far */
+	movl	$_kernel_end_pa, %eax		/* end of what is in use, so far as we know */
+	IN_USE	MULTIBOOT_SIZE(%rdx)		/* the structure itself */
 	testl	$MULTIBOOT_INFO_MODS, MULTIBOOT_flags(%rdi)
 	jz	.Lno_modules
 	movl	MULTIBOOT_mods_count(%rdi), %ecx
@@ -29,13 +37,18 @@ SYM_FUNC_START(memory_init)
 .Lnext_module:
 	subl	$1, %ecx
 	jc	.Lno_modules
-	cmpl	%eax, MODULE_end(%rsi)
-	cmoval	MODULE_end(%rsi), %eax
+	movl	MODULE_end(%rsi), %edx
+	IN_USE	(%rdx)				/* the file */
+	movl	MODULE_string(%rsi), %edx
+	IN_USE	PAGE_SIZE(%rdx)			/* its command line, shorter than a page */
 	addq	$MODULE_SIZE, %rsi
+	movq	%rsi, %rdx
+	subq	%r8, %rdx
+	IN_USE	(%rdx)				/* its entry in the list */
 	jmp	.Lnext_module
 .Lno_modules:
-	addl	$(PAGE_SIZE - 1), %eax
-	andl	$PAGE_MASK, %eax
+	addq	$(PAGE_SIZE - 1), %rax
+	andq	$PAGE_MASK, %rax
 	movq	%rax, next_free_page
 
 	/* mem_upper counts the KiB above 1 MiB; the direct map covers 1 GiB. */

@@ -9,6 +9,7 @@
 #define MULTIBOOT_mem_upper     8               /* KiB above 1 MiB */
 #define MULTIBOOT_mods_count    20
 #define MULTIBOOT_mods_addr     24              /* array of modules */
+#define MULTIBOOT_SIZE          116
 #define MULTIBOOT_INFO_MODS     (1 << 3)        /* flags: the two mods fields are valid */
 
 #define MODULE_start            0               /* physical address of the file */
