@@ -135,6 +135,8 @@ export function editableValue(value: Hex, key: string, label: string, write?: (v
     input.addEventListener('keydown', (event) => {
       if (event.key === 'Escape') end();
       if (event.key !== 'Enter') return;
+      // Or the button, which gets the focus, would take the key for a click.
+      event.preventDefault();
       const parsed = parseValue(input.value);
       if (parsed === undefined) {
         input.setAttribute('aria-invalid', 'true');
