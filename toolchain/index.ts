@@ -16,11 +16,22 @@ export { readObject } from './elf/object-reader';
 export { writeObject } from './elf/writer';
 export { mappingSymbolBits } from './elf/mapping-symbols';
 export { expansionChain } from './elf/line-rows';
+export { type SymbolOffset, SymbolTable } from './elf/symbol-table';
 export { DwarfError } from './dwarf/error';
 export { debugSections, type DebugOptions } from './dwarf/debug-sections';
 export { type CodeLocation, DebugInfo, type LineAddresses } from './dwarf/debug-info';
 export type { AddressRange } from './dwarf/ranges';
 export type { CodeExpansion } from './dwarf/units';
+export { Disassembler, type DisassembledInstruction } from './listing/disassembler';
+export { imageListing, type Listing, type ListingOptions, objectListing } from './listing/listing';
 export { KERNEL_LAYOUT, type Layout, START_KERNEL_MAP, USER_LAYOUT } from './linker/layout';
 export { link, type LinkOptions, type LinkResult } from './linker/linker';
 export * from './preprocessor/index';
+export { errnoName } from './linux/errno';
+export {
+  syscall64,
+  type SyscallDescriptor,
+  syscallNamed,
+  type SyscallParameter,
+  SYSCALLS_64,
+} from './linux/syscall-tables';
