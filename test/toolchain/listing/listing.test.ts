@@ -20,8 +20,7 @@ function image(module: ObjectModule, layout: Layout = USER_LAYOUT): { elf: ElfFi
 function skeleton(text: string): string[] {
   return text.split('\n').flatMap((line) => {
     if (/^[0-9a-f]{16} <.*>:$/.test(line)) return [line];
-    const [, address, bytes, rest] =
-      /^ *([0-9a-f]+):\t((?:[0-9a-f]{2} ?)+) *(?:\t(.*))?$/.exec(line) ?? [];
+    const [, address, bytes, rest] = /^ *([0-9a-f]+):\t((?:[0-9a-f]{2} ?)+) *(?:\t(.*))?$/.exec(line) ?? [];
     if (address === undefined) return [];
     const symbol = /<[^>]*>$/.exec(rest ?? '')?.[0] ?? '';
     return [`${address}: ${bytes?.trim()} ${symbol}`.trim()];
