@@ -61,9 +61,11 @@ const FAULTS = new Set<number>([
 /** Contributory exceptions (SDM vol. 3, table 6-4). */
 const CONTRIBUTORY = new Set<number>([Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.CP]);
 
+const PAGE_FAULTS = new Set<number>([Vector.PF, Vector.VE]);
+
 /** Whether `second`, raised while delivering `first`, makes a double fault (SDM vol. 3, table 6-5). */
-export function makesDoubleFault(first: Vector, second: Vector): boolean {
-  if (first === Vector.PF) return second === Vector.PF || CONTRIBUTORY.has(second);
+export function makesDoubleFault(first: number, second: number): boolean {
+  if (PAGE_FAULTS.has(first)) return PAGE_FAULTS.has(second) || CONTRIBUTORY.has(second);
   return CONTRIBUTORY.has(first) && CONTRIBUTORY.has(second);
 }
 
