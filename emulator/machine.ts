@@ -21,7 +21,12 @@ export type Stop =
       readonly instruction: bigint;
     }
   /** An exception chosen by `stopOn.exceptions` is about to be delivered; RIP is at the instruction that caused it. */
-  | { readonly reason: 'exception'; readonly vector: number; readonly errorCode?: number; readonly faultAddress?: bigint }
+  | {
+      readonly reason: 'exception';
+      readonly vector: number;
+      readonly errorCode?: number;
+      readonly faultAddress?: bigint;
+    }
   /** The first kernel instruction of a system call is next, or the first user instruction after one. */
   | { readonly reason: 'system-call'; readonly phase: 'entry' | 'exit'; readonly gate: SystemCallGate }
   /** HLT, and nothing is left that could wake the processor. */

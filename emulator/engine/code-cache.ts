@@ -297,7 +297,10 @@ class BlockBuilder {
 
       const sameLinearPage = (mode.codeBase + next) >> 12n === this.page;
       fetched =
-        block.instructions.length < most && fetched.secondPage === undefined && sameLinearPage && !this.isBreakpoint(next)
+        block.instructions.length < most &&
+        fetched.secondPage === undefined &&
+        sameLinearPage &&
+        !this.isBreakpoint(next)
           ? decode(next)
           : undefined;
       if (!fetched || fetched.secondPage !== undefined) {

@@ -48,7 +48,13 @@ export class Fetcher implements CodeFetcher {
     const inRam = memory.contains(page, PAGE_BYTES);
     let result: Instruction | DecodeFailure;
     if (inRam) {
-      result = decode(memory.bytes, page + offset, Math.min(available, LONGEST_INSTRUCTION), mode.codeSize, this.features);
+      result = decode(
+        memory.bytes,
+        page + offset,
+        Math.min(available, LONGEST_INSTRUCTION),
+        mode.codeSize,
+        this.features,
+      );
     } else {
       const first = Math.min(available, LONGEST_INSTRUCTION);
       this.copy(0, page + offset, first);

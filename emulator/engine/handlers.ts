@@ -31,8 +31,6 @@ export const enum Builtin {
   BREAKPOINT,
   /** An architectural routine: plain TypeScript. */
   ARCHITECTURAL,
-  /** Bytes that cannot be executed: the engine delivers what decoding them raised. */
-  UNDECODABLE,
   /** Address records, see `AddressField`. */
   ADDRESS_64,
   ADDRESS_32,
@@ -61,9 +59,7 @@ const SEGMENTATIONS: readonly SegmentKind[] = ['flat64', 'flat32', 'checked'];
 const CONDITIONS = Array.from({ length: 16 }, (_, i) => i);
 
 function variants({ traits, operandSizes = ALL_SIZES }: Definition): Variant[] {
-  let list: Variant[] = [
-    { operandSize: 8, addressSize: 8, condition: 0, repeat: 'none', segmentation: 'flat64' },
-  ];
+  let list: Variant[] = [{ operandSize: 8, addressSize: 8, condition: 0, repeat: 'none', segmentation: 'flat64' }];
   const expand = <Key extends Trait>(trait: Key, values: readonly Variant[Key][]): void => {
     if (traits.includes(trait)) list = list.flatMap((v) => values.map((value) => ({ ...v, [trait]: value })));
   };

@@ -205,10 +205,7 @@ export class InterpreterContext extends Context {
 
   jumpIf(condition: Value): void {
     this.charge();
-    this.f.set(
-      this.frame.record,
-      w.select(condition, this.field(Field.TARGET, 4), this.field(Field.NEXT, 4)),
-    );
+    this.f.set(this.frame.record, w.select(condition, this.field(Field.TARGET, 4), this.field(Field.NEXT, 4)));
     this.continueAtRecord();
   }
 

@@ -23,7 +23,7 @@ export interface EngineImports {
   checkSegment(segment: number, size: number, write: number): number;
   divideWide(divisor: bigint, signed: number): number;
   bulkString(record: number): number;
-  /** Executes the architectural routine of the record; returns the record to go on at, 0 to leave. */
+  /** Executes the architectural routine of the record; returns the record to go on at, 0 to leave (with the reason set). */
   architectural(record: number): number;
   /** Finds the block a stub stands for and links its branch to it; returns its record, 0 to leave. */
   resolve(stub: number): number;
@@ -164,9 +164,6 @@ function builtin(number: Builtin, f: FunctionBody, helpers: Helpers, imports: Im
       return;
     case Builtin.BREAKPOINT:
       context.exit(ExitReason.BREAKPOINT);
-      return;
-    case Builtin.UNDECODABLE:
-      context.leave();
       return;
     case Builtin.ARCHITECTURAL:
       context.charge();

@@ -46,8 +46,8 @@ export const TLB_ENTRIES = 1024;
 export const TLB_ENTRY_BYTES = 16;
 /** One read TLB followed by one write TLB. */
 export const TLB_PAIR_BYTES = 2 * TLB_ENTRIES * TLB_ENTRY_BYTES;
-/** Pairs: user, supervisor, supervisor with EFLAGS.AC (SMAP open). */
-export const TLB_PAIRS = 3;
+/** Pairs: see `TlbPair`. */
+export const TLB_PAIRS = 4;
 export const TLB = 0x10000;
 
 /** Direct-mapped cache RIP -> record, for transfers that cannot be linked. An entry: i64 RIP, i32 record, i32 unused. */

@@ -22,7 +22,7 @@ const STRINGS = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS']);
 const READS_DESTINATION = new Set([
   ...['CMP', 'TEST', 'BT', 'PUSH', 'JMP', 'CALL', 'MUL', 'IMUL', 'DIV', 'IDIV', 'XLAT'],
   ...['LGDT', 'LIDT', 'LLDT', 'LTR', 'LMSW', 'VERR', 'VERW', 'JMP_FAR', 'CALL_FAR', 'OUTS', 'INVLPG', 'CLFLUSH'],
-  ...['CLFLUSHOPT', 'CLWB', 'CLDEMOTE', 'MONITOR'],
+  ...['CLFLUSHOPT', 'CLWB', 'MONITOR'],
 ]);
 
 export class Lowering {
@@ -34,16 +34,13 @@ export class Lowering {
   constructor(
     memory: WebAssembly.Memory,
     private readonly table: HandlerTable,
+    /** Whether the CPU model has the instruction; one it lacks is left to the engine, which raises #UD. */
+    private readonly supports: (mnemonic: string) => boolean,
   ) {
     this.u8 = new Uint8Array(memory.buffer);
     this.u16 = new Uint16Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
     this.u64 = new BigUint64Array(memory.buffer);
-  }
-
-  /** Whether `mnemonic` has a description; if not, it is an architectural routine or undefined. */
-  describes(mnemonic: string): boolean {
-    return this.table.describes(mnemonic);
   }
 
   /** Clears a record and sets its handler. */
@@ -87,6 +84,16 @@ export class Lowering {
     return this.u64[(record + Field.IMMEDIATE) >> 3];
   }
 
+  setHandler(record: number, handler: Builtin): void {
+    this.i32[(record + Field.HANDLER) >> 2] = handler;
+  }
+
+  /** Makes the branch `record` go on at `target` where it went to `stub`. */
+  link(record: number, stub: number, target: number): void {
+    const field = this.i32[(record + Field.TARGET) >> 2] === stub ? Field.TARGET : Field.NEXT;
+    this.i32[(record + field) >> 2] = target;
+  }
+
   /** The record a stub belongs to. */
   stubOwner(record: number): number {
     return this.i32[(record + Field.TARGET) >> 2];
@@ -112,7 +119,8 @@ export class Lowering {
   /** Writes the records of one instruction at `record`; `next` is the address of the instruction after it. */
   lower(instruction: Instruction, record: number, next: bigint, mode: Mode): Lowered {
     const { mnemonic } = instruction;
-    const refs = this.table.describes(mnemonic) ? operandRefs(instruction) : undefined;
+    const described = this.table.describes(mnemonic) && this.supports(mnemonic);
+    const refs = described ? operandRefs(instruction) : undefined;
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     const variant = this.variant(instruction, memory, mode);
 
@@ -209,7 +217,13 @@ export class Lowering {
     return BigInt.asUintN(64, displacement);
   }
 
-  private directAddress(record: number, instruction: Instruction, operand: MemoryOperand, next: bigint, mode: Mode): void {
+  private directAddress(
+    record: number,
+    instruction: Instruction,
+    operand: MemoryOperand,
+    next: bigint,
+    mode: Mode,
+  ): void {
     const { base, index, scale, segment } = operand;
     const based = mode.codeSize === 64 && segment >= Seg.FS && instruction.mnemonic !== 'LEA';
     const segmentSlot = layout.SEGMENT_BASE + 8 * segment;
@@ -276,4 +290,3 @@ const STACK_INSTRUCTIONS = new Set(['PUSH', 'POP', 'CALL', 'RET']);
 function usesStack(mnemonic: string): boolean {
   return STACK_INSTRUCTIONS.has(mnemonic);
 }
-

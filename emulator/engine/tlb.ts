@@ -1,6 +1,6 @@
 /**
- * The translations generated code uses (layout.ts, `TLB`): a read and a write table for each of user mode, supervisor
- * mode, and supervisor mode with EFLAGS.AC, plus one for instruction fetches that only TypeScript looks at.
+ * The translations generated code uses (layout.ts, `TLB`): a read and a write table for each `TlbPair`, plus one for
+ * instruction fetches that only TypeScript looks at.
  */
 import { PAGE_BYTES } from '../memory';
 import * as layout from './layout';
@@ -11,6 +11,8 @@ export const enum TlbPair {
   SUPERVISOR,
   /** SMAP is on and EFLAGS.AC opens it. */
   SUPERVISOR_AC,
+  /** Always empty: every access takes the slow path, which checks alignment (CR0.AM and EFLAGS.AC at CPL 3). */
+  CHECKED,
 }
 
 const TABLE_BYTES = layout.TLB_ENTRIES * layout.TLB_ENTRY_BYTES;

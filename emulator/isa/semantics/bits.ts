@@ -13,35 +13,40 @@ type BitChange = (old: Value, mask: Value) => Value;
  * counts from the operand's address (SDM vol. 1, section 3.1.1.9 in vol. 2).
  */
 function bitTest(mnemonic: string, change: BitChange | undefined): Definition {
-  return define(mnemonic, forms(['rm r', 'rm i'], WORD_SIZES), (c, [base, offsetOperand]) => {
-    const { size } = base;
-    const bits = 8 * size;
-    const offset = c.read(offsetOperand);
-    const index = c.let(w.and(offset, w.i64(bits - 1)));
-    const withCarry = (value: Value): Value => {
-      c.flags.setCarry(w.and(w.shrU(value, index), ONE));
-      return change ? w.zeroExtend(change(value, c.let(w.shl(ONE, index))), size) : value;
-    };
-    if (base.kind === 'register') {
-      const old = c.read(base);
-      const value = withCarry(old);
-      if (change) c.write(base, value);
-      return;
-    }
-    let va = c.address(base);
-    if (offsetOperand.kind === 'register') {
-      const element = w.shrS(w.signExtend(offset, size), w.i64(Math.log2(bits)));
-      va = c.let(c.offsetAddress(va, w.mul(element, w.i64(size))));
-    }
-    if (!change) {
-      withCarry(c.load(va, size));
-      return;
-    }
-    const host = c.prepareWrite(va, size);
-    const value = c.let(withCarry(c.let(w.load64(host, 0, size))));
-    c.f.store64(host, 0, size, value);
-    c.commit(host);
-  }, { traits: ['segmentation'] });
+  return define(
+    mnemonic,
+    forms(['rm r', 'rm i'], WORD_SIZES),
+    (c, [base, offsetOperand]) => {
+      const { size } = base;
+      const bits = 8 * size;
+      const offset = c.read(offsetOperand);
+      const index = c.let(w.and(offset, w.i64(bits - 1)));
+      const withCarry = (value: Value): Value => {
+        c.flags.setCarry(w.and(w.shrU(value, index), ONE));
+        return change ? w.zeroExtend(change(value, c.let(w.shl(ONE, index))), size) : value;
+      };
+      if (base.kind === 'register') {
+        const old = c.read(base);
+        const value = withCarry(old);
+        if (change) c.write(base, value);
+        return;
+      }
+      let va = c.address(base);
+      if (offsetOperand.kind === 'register') {
+        const element = w.shrS(w.signExtend(offset, size), w.i64(Math.log2(bits)));
+        va = c.let(c.offsetAddress(va, w.mul(element, w.i64(size))));
+      }
+      if (!change) {
+        withCarry(c.load(va, size));
+        return;
+      }
+      const host = c.prepareWrite(va, size);
+      const value = c.let(withCarry(c.let(w.load64(host, 0, size))));
+      c.f.store64(host, 0, size, value);
+      c.commit(host);
+    },
+    { traits: ['segmentation'] },
+  );
 }
 
 /** BSF and BSR: a zero source sets ZF and leaves the destination, as all processors do. */
@@ -70,11 +75,7 @@ function countZeros(mnemonic: 'TZCNT' | 'LZCNT'): Definition {
 }
 
 /** BLSR, BLSMSK, BLSI: CF from the source, SF and ZF from the result. */
-function lowestBit(
-  mnemonic: string,
-  operation: (value: Value) => Value,
-  carryIfZero: boolean,
-): Definition {
+function lowestBit(mnemonic: string, operation: (value: Value) => Value, carryIfZero: boolean): Definition {
   return define(mnemonic, forms(['r rm'], [4, 8]), (c, [destination, source]) => {
     const { size } = source;
     const value = c.read(source);
@@ -188,4 +189,3 @@ export const bits: readonly Definition[] = [
     crc32(c, destination, source);
   }),
 ];
-

@@ -191,9 +191,7 @@ export abstract class Context {
 
   /** Calls a helper that reports a fault by returning 0. */
   callOrLeave(helper: number, values: readonly Value[]): void {
-    this.f.if(w.isZero({ kind: 'call', type: ValueType.I32, function: helper, arguments: values }), () =>
-      this.leave(),
-    );
+    this.f.if(w.isZero({ kind: 'call', type: ValueType.I32, function: helper, arguments: values }), () => this.leave());
   }
 
   get helper(): Helpers {

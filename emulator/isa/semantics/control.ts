@@ -39,12 +39,10 @@ export const control: readonly Definition[] = [
     traits: ['condition'],
     transfer: true,
   }),
-  define(
-    'JCXZ',
-    forms(['']),
-    (c, _operands, { addressSize }) => c.jumpIf(w.isZero(c.register(Gpr.RCX, addressSize))),
-    { traits: ['addressSize'], transfer: true },
-  ),
+  define('JCXZ', forms(['']), (c, _operands, { addressSize }) => c.jumpIf(w.isZero(c.register(Gpr.RCX, addressSize))), {
+    traits: ['addressSize'],
+    transfer: true,
+  }),
   loop('LOOP', undefined),
   loop('LOOPE', (c) => c.flags.condition(ZERO_CONDITION)),
   loop('LOOPNE', (c) => c.flags.condition(ZERO_CONDITION | 1)),

@@ -132,5 +132,4 @@ const UNACCESSED: Record<string, ((instruction: Instruction) => Size) | undefine
   CLFLUSH: () => 1,
   CLFLUSHOPT: () => 1,
   CLWB: () => 1,
-  CLDEMOTE: () => 1,
 };

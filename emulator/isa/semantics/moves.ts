@@ -8,6 +8,9 @@ export const moves: readonly Definition[] = [
   define('MOV', forms(['r rm', 'm r', 'r i', 'm i']), (c, [destination, source]) => {
     c.write(destination, c.read(source));
   }),
+  define('MOVNTI', forms(['m r'], [4, 8]), (c, [destination, source]) => {
+    c.write(destination, c.read(source));
+  }),
   define('LEA', forms(['r m'], WORD_SIZES), (c, [destination, source]) => {
     c.write(destination, w.zeroExtend(c.effectiveAddress(source), destination.size));
   }),
@@ -38,8 +41,9 @@ export const moves: readonly Definition[] = [
       return value;
     });
   }),
-  define('BSWAP', forms(['r'], [4, 8]), (c, [operand]) => {
-    const value = c.read(operand);
+  define('BSWAP', forms(['r'], WORD_SIZES), (c, [operand]) => {
+    // With 16 bits the result is undefined; processors write 0.
+    const value = operand.size === 2 ? w.i64(0) : c.read(operand);
     c.write(
       operand,
       swapBytes((v) => c.let(v), value, operand.size),
@@ -105,7 +109,7 @@ export const moves: readonly Definition[] = [
     // executes in order has nothing to wait for.
     define(mnemonic, forms(['']), () => {}),
   ),
-  ...['CLFLUSH', 'CLFLUSHOPT', 'CLWB', 'CLDEMOTE'].map((mnemonic) =>
+  ...['CLFLUSH', 'CLFLUSHOPT', 'CLWB'].map((mnemonic) =>
     // No cache to flush, but the address must be readable.
     define(mnemonic, forms(['m1']), (c, [line]) => {
       c.read(line);

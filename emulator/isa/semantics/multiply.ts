@@ -105,10 +105,7 @@ function divide64(c: Context, divisor: Value, signed: boolean): void {
   const low = c.let(c.register(Gpr.RAX, 8));
   const high = c.let(c.register(Gpr.RDX, 8));
   const narrow = signed
-    ? w.and(
-        w.eq(high, w.shrS(low, w.i64(63))),
-        w.or(w.ne(low, w.i64(-(1n << 63n))), w.ne(divisor, w.i64(-1))),
-      )
+    ? w.and(w.eq(high, w.shrS(low, w.i64(63))), w.or(w.ne(low, w.i64(-(1n << 63n))), w.ne(divisor, w.i64(-1))))
     : w.isZero(high);
   c.if(
     narrow,

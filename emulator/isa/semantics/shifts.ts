@@ -35,9 +35,7 @@ const shiftLeft: Shift = (c, value, count, size) => {
   const result = c.let(w.zeroExtend(w.shl(value, count), size));
   // The last bit out is bit (width - count); for counts beyond the width (8 and 16 bits) it is 0.
   const carry =
-    size === 8
-      ? bit(value, w.sub(w.i64(64), count))
-      : c.let(w.and(w.shrU(w.shl(value, count), w.i64(8 * size)), ONE));
+    size === 8 ? bit(value, w.sub(w.i64(64), count)) : c.let(w.and(w.shrU(w.shl(value, count), w.i64(8 * size)), ONE));
   const held = c.let(carry);
   return { result, carry: held, overflow: w.xor(topBit(result, size), held) };
 };
@@ -143,9 +141,7 @@ function doubleShift(mnemonic: 'SHLD' | 'SHRD'): Definition {
     const fill = c.read(filler);
     c.modify(destination, (old) => {
       const back = c.let(w.sub(w.i64(bits), count));
-      const shifted = left
-        ? w.or(w.shl(old, count), w.shrU(fill, back))
-        : w.or(w.shrU(old, count), w.shl(fill, back));
+      const shifted = left ? w.or(w.shl(old, count), w.shrU(fill, back)) : w.or(w.shrU(old, count), w.shl(fill, back));
       const result = c.let(w.zeroExtend(shifted, size));
       const carry = c.let(left ? bit(old, back) : bit(old, w.sub(count, ONE)));
       const value = c.let(w.select(w.isZero(count), old, result));
@@ -158,7 +154,10 @@ function doubleShift(mnemonic: 'SHLD' | 'SHRD'): Definition {
 }
 
 /** SHLX, SHRX and SARX: three operands, no flags. */
-function shiftWithoutFlags(mnemonic: string, operation: (c: Context, a: Value, n: Value, size: Size) => Value): Definition {
+function shiftWithoutFlags(
+  mnemonic: string,
+  operation: (c: Context, a: Value, n: Value, size: Size) => Value,
+): Definition {
   return define(mnemonic, forms(['r rm r'], [4, 8]), (c, [destination, source, countOperand]) => {
     const { size } = destination;
     const value = c.read(source);

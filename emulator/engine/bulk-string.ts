@@ -1,0 +1,100 @@
+/** The bulk of REP MOVS and REP STOS: whole runs within one page at once, where nothing can tell the difference. */
+import type { Cpu } from '../cpu/cpu';
+import { PageAccess } from '../cpu/paging';
+import { Flag } from '../cpu/state';
+import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import { PAGE_BYTES } from '../memory';
+import * as layout from './layout';
+import type { Mode } from './mode';
+import { stringSegmentation } from './mode';
+import type { Watch } from './watch';
+
+/** Below this many elements single iterations are as good. */
+const WORTHWHILE = 8;
+
+export class BulkString {
+  private readonly bytes: Uint8Array;
+  private readonly u32: Uint32Array;
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly watch: Watch,
+    linear: WebAssembly.Memory,
+  ) {
+    this.bytes = new Uint8Array(linear.buffer);
+    this.u32 = new Uint32Array(linear.buffer, 0, 64);
+  }
+
+  /**
+   * Does as many iterations as stay within the current pages and returns how many: 0 if the next one needs the exact
+   * way (a page boundary, a fault, a device, code, an overlap, few elements).
+   */
+  run(instruction: Instruction, mode: Mode): number {
+    const { state, memory } = this.cpu;
+    const { addressSize, operandSize: size, mnemonic } = instruction;
+    const copies = mnemonic === 'MOVS';
+    const source = copies ? sourceSegment(instruction) : Seg.ES;
+    if (addressSize === 2 || this.watch.any || state.flag(Flag.DF | Flag.AC)) return 0;
+    if (stringSegmentation(mode, source) === 'checked') return 0;
+
+    const to = this.page(Gpr.RDI, addressSize, 0n, PageAccess.WRITE);
+    if (to < 0 || memory.codePages[Math.floor(to / PAGE_BYTES)]) return 0;
+    let most = Math.floor((PAGE_BYTES - (to % PAGE_BYTES)) / size);
+    let from = 0;
+    if (copies) {
+      const base = mode.codeSize === 64 && source >= Seg.FS ? state.segments[source].base : 0n;
+      from = this.page(Gpr.RSI, addressSize, base, PageAccess.READ);
+      if (from < 0) return 0;
+      most = Math.min(most, Math.floor((PAGE_BYTES - (from % PAGE_BYTES)) / size));
+    }
+    const countHigh = addressSize === 8 ? this.u32[2 * Gpr.RCX + 1] : 0;
+    const elements = countHigh > 0 ? most : Math.min(most, this.u32[2 * Gpr.RCX]);
+    if (elements < WORTHWHILE) return 0;
+    const length = elements * size;
+    // A copy to just above its source repeats what it has written: only the exact way does that.
+    if (copies && to > from && to < from + length) return 0;
+
+    if (copies) this.bytes.copyWithin(layout.RAM + to, layout.RAM + from, layout.RAM + from + length);
+    else this.fill(layout.RAM + to, length, size);
+    this.add(Gpr.RDI, addressSize, length);
+    if (copies) this.add(Gpr.RSI, addressSize, length);
+    this.add(Gpr.RCX, addressSize, -elements);
+    return elements;
+  }
+
+  /** Physical address of an operand in RAM, or -1. */
+  private page(register: Gpr, addressSize: number, base: bigint, access: number): number {
+    const { state, memory, paging } = this.cpu;
+    let low = this.u32[2 * register];
+    let high = addressSize === 8 ? this.u32[2 * register + 1] : 0;
+    if (base !== 0n) {
+      const va = BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low)) + base);
+      low = Number(va & 0xffffffffn);
+      high = Number(va >> 32n);
+    }
+    const top = (high | 0) >> 15;
+    if (top !== 0 && top !== -1) return -1;
+    if (!paging.walk(high | 0, low | 0, access | (state.cpl === 3 ? PageAccess.USER : 0))) return -1;
+    return memory.contains(paging.page, PAGE_BYTES) ? paging.page + (low & (PAGE_BYTES - 1)) : -1;
+  }
+
+  private fill(at: number, length: number, size: number): void {
+    const pattern = new Uint8Array(this.u32.buffer, 8 * Gpr.RAX, size);
+    if (size === 1 || pattern.every((byte) => byte === pattern[0])) {
+      this.bytes.fill(pattern[0], at, at + length);
+      return;
+    }
+    for (let i = 0; i < length; i += size) this.bytes.set(pattern, at + i);
+  }
+
+  /** Adds to a register; with 32-bit addresses the upper half is cleared. */
+  private add(register: Gpr, addressSize: number, delta: number): void {
+    const { gpr } = this.cpu.state;
+    gpr[register] = BigInt.asUintN(8 * addressSize, gpr[register] + BigInt(delta));
+  }
+}
+
+function sourceSegment({ operands }: Instruction): Seg {
+  const source = operands.find((operand) => operand.kind === 'memory' && operand.base === Number(Gpr.RSI));
+  return source?.kind === 'memory' ? source.segment : Seg.DS;
+}

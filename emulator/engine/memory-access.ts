@@ -1,0 +1,224 @@
+/**
+ * What generated code calls when its inline TLB look-up fails: page walks, accesses that cross pages, devices, watched
+ * pages, writes to code. A page of RAM is entered in the TLB; anything else is carried out on SCRATCH.
+ */
+import type { Cpu } from '../cpu/cpu';
+import { GuestException, Vector } from '../cpu/exceptions';
+import { PageAccess } from '../cpu/paging';
+import { PAGE_BYTES } from '../memory';
+import type { CodeCache } from './code-cache';
+import * as layout from './layout';
+import { TlbPair, type Tlb } from './tlb';
+import type { Watch } from './watch';
+
+/** The access must be redone by executing its instruction alone: it writes its own block, or touches watched memory. */
+export const STEP_NEEDED = Symbol('step needed');
+
+/** A guest exception whose vector depends on the instruction: #SS(0) for stack references, else #GP(0). */
+export const NOT_CANONICAL = Symbol('not canonical');
+
+export type AccessFault = GuestException | typeof STEP_NEEDED | typeof NOT_CANONICAL;
+
+const PAGE_OFFSET = PAGE_BYTES - 1;
+
+export class MemoryAccess {
+  /** Why the last slow access returned 0. */
+  fault: AccessFault | undefined;
+  /** Linear address of the access that failed with NOT_CANONICAL. */
+  faultAddress = 0n;
+  pair: TlbPair = TlbPair.SUPERVISOR;
+  /** A single instruction is being executed: it may touch watched memory, and its block is nobody else's. */
+  stepping = false;
+
+  private readonly bytes: Uint8Array;
+  private readonly scratch: DataView;
+  /** Where the bytes on SCRATCH go on `commitWrite`: physical address of each part, and its length. */
+  private readonly pending = [
+    { pa: 0, length: 0 },
+    { pa: 0, length: 0 },
+  ];
+
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly tlb: Tlb,
+    private readonly code: CodeCache,
+    private readonly watch: Watch,
+    linear: WebAssembly.Memory,
+  ) {
+    this.bytes = new Uint8Array(linear.buffer);
+    this.scratch = new DataView(linear.buffer, layout.SCRATCH, 16);
+  }
+
+  private get access(): number {
+    return this.cpu.state.cpl === 3 ? PageAccess.USER : PageAccess.READ;
+  }
+
+  /** Canonical and alignment checks common to reads and writes; false with `fault` set. */
+  private admissible(vaLow: number, vaHigh: number, size: number): boolean {
+    const crossesCanonical = vaHigh >> 15 !== ((vaHigh | 0) < 0 ? -1 : 0);
+    if (crossesCanonical || (vaHigh === 0x7fff && (vaLow >>> 0) + size > 0x100000000)) {
+      // Outside long mode addresses have 32 bits: they wrap and are always canonical.
+      this.fault = NOT_CANONICAL;
+      this.faultAddress = this.linear(vaLow, vaHigh);
+      return false;
+    }
+    if (this.pair === TlbPair.CHECKED && vaLow & (size - 1)) {
+      this.fault = new GuestException(Vector.AC, 0);
+      return false;
+    }
+    return true;
+  }
+
+  private linear(vaLow: number, vaHigh: number): bigint {
+    return (BigInt(vaHigh >>> 0) << 32n) | BigInt(vaLow >>> 0);
+  }
+
+  /** Physical page of an address, or -1 with `fault` set. */
+  private walk(vaLow: number, vaHigh: number, access: number): number {
+    const { paging } = this.cpu;
+    if (paging.walk(vaHigh, vaLow, access)) return paging.page;
+    this.fault = new GuestException(Vector.PF, paging.errorCode, this.linear(vaLow, vaHigh));
+    return -1;
+  }
+
+  /** See `EngineImports.slowRead`. */
+  slowRead(vaLow: number, vaHigh: number, size: number): number {
+    if (!this.admissible(vaLow, vaHigh, size)) return 0;
+    const offset = vaLow & PAGE_OFFSET;
+    if (this.watch.touches(vaLow, vaHigh, size) && !this.watched(vaLow, vaHigh, size, 'read')) return 0;
+    if (offset + size > PAGE_BYTES) return this.splitRead(vaLow, vaHigh, size);
+    const page = this.walk(vaLow, vaHigh, this.access);
+    if (page < 0) return 0;
+    if (!this.cpu.memory.contains(page, PAGE_BYTES)) {
+      this.readToScratch(0, page + offset, size);
+      return layout.SCRATCH;
+    }
+    if (this.mayEnter(vaLow, vaHigh)) {
+      this.tlb.fill(this.pair, vaHigh, vaLow, page, false);
+      if (this.cpu.paging.writable && !this.cpu.memory.codePages[page / PAGE_BYTES]) {
+        this.tlb.fill(this.pair, vaHigh, vaLow, page, true);
+      }
+    }
+    return layout.RAM + page + offset;
+  }
+
+  /** See `EngineImports.slowWrite`. The bytes are readable at the address returned, too. */
+  slowWrite(vaLow: number, vaHigh: number, size: number, record: number): number {
+    if (!this.admissible(vaLow, vaHigh, size)) return 0;
+    const offset = vaLow & PAGE_OFFSET;
+    if (this.watch.touches(vaLow, vaHigh, size) && !this.watched(vaLow, vaHigh, size, 'write')) return 0;
+    const first = Math.min(size, PAGE_BYTES - offset);
+    const page = this.walk(vaLow, vaHigh, this.access | PageAccess.WRITE);
+    if (page < 0) return 0;
+    if (first < size) return this.splitWrite(vaLow, vaHigh, size, first, page + offset, record);
+    const { memory } = this.cpu;
+    if (!memory.contains(page, PAGE_BYTES)) {
+      this.stage(page + offset, size, 0, 0);
+      this.readToScratch(0, page + offset, size);
+      return layout.SCRATCH;
+    }
+    if (memory.codePages[page / PAGE_BYTES] && !this.makeRoom(page + offset, size, record)) return 0;
+    if (this.mayEnter(vaLow, vaHigh) && !memory.codePages[page / PAGE_BYTES]) {
+      this.tlb.fill(this.pair, vaHigh, vaLow, page, true);
+    }
+    return layout.RAM + page + offset;
+  }
+
+  /** Drops the blocks that a write changes; false if the writing instruction itself is in one of them. */
+  private makeRoom(pa: number, size: number, record: number): boolean {
+    const blocks = this.code.overlapping(pa, size);
+    const writer = this.code.owner(record);
+    if (writer && blocks.includes(writer)) {
+      this.fault = STEP_NEEDED;
+      return false;
+    }
+    for (const block of blocks) this.code.drop(block);
+    return true;
+  }
+
+  /** Whether later accesses to the page may go without this class. */
+  private mayEnter(vaLow: number, vaHigh: number): boolean {
+    return this.pair !== TlbPair.CHECKED && !this.watch.inPage(vaLow, vaHigh);
+  }
+
+  /** A watched access goes through only while its instruction is executed alone; then it is noted. */
+  private watched(vaLow: number, vaHigh: number, size: number, access: 'read' | 'write'): boolean {
+    if (!this.stepping) {
+      this.fault = STEP_NEEDED;
+      return false;
+    }
+    this.watch.note(this.linear(vaLow, vaHigh), size, access);
+    return true;
+  }
+
+  private splitRead(vaLow: number, vaHigh: number, size: number): number {
+    const first = PAGE_BYTES - (vaLow & PAGE_OFFSET);
+    const low = this.walk(vaLow, vaHigh, this.access);
+    if (low < 0) return 0;
+    const [nextLow, nextHigh] = this.after(vaLow, vaHigh, first);
+    const high = this.walk(nextLow, nextHigh, this.access);
+    if (high < 0) return 0;
+    this.readToScratch(0, low + (vaLow & PAGE_OFFSET), first);
+    this.readToScratch(first, high, size - first);
+    return layout.SCRATCH;
+  }
+
+  private splitWrite(vaLow: number, vaHigh: number, size: number, first: number, pa: number, record: number): number {
+    const [nextLow, nextHigh] = this.after(vaLow, vaHigh, first);
+    const high = this.walk(nextLow, nextHigh, this.access | PageAccess.WRITE);
+    if (high < 0) return 0;
+    if (!this.makeRoom(pa, first, record) || !this.makeRoom(high, size - first, record)) return 0;
+    this.stage(pa, first, high, size - first);
+    this.readToScratch(0, pa, first);
+    this.readToScratch(first, high, size - first);
+    return layout.SCRATCH;
+  }
+
+  /** The address `by` bytes on; in a 32-bit address space it wraps. */
+  private after(vaLow: number, vaHigh: number, by: number): [low: number, high: number] {
+    const low = (vaLow + by) | 0;
+    if (low >>> 0 >= vaLow >>> 0) return [low, vaHigh];
+    return [low, this.cpu.state.longMode ? (vaHigh + 1) | 0 : vaHigh];
+  }
+
+  private stage(pa: number, length: number, secondPa: number, secondLength: number): void {
+    this.pending[0] = { pa, length };
+    this.pending[1] = { pa: secondPa, length: secondLength };
+  }
+
+  /** Up to 8 bytes of one physical page, RAM or device, to SCRATCH + `at`. */
+  private readToScratch(at: number, pa: number, length: number): void {
+    const { memory, bus } = this.cpu;
+    if (memory.contains(pa, length)) {
+      this.bytes.copyWithin(layout.SCRATCH + at, layout.RAM + pa, layout.RAM + pa + length);
+      return;
+    }
+    if (at === 0) {
+      this.scratch.setBigUint64(0, bus.readMemory(pa, length), true);
+      return;
+    }
+    for (let i = 0; i < length; i++) this.scratch.setUint8(at + i, Number(bus.readMemory(pa + i, 1)));
+  }
+
+  /** See `Helpers.commitWrite`. */
+  commitWrite(): void {
+    const { memory, bus } = this.cpu;
+    let at = 0;
+    for (const { pa, length } of this.pending) {
+      if (length === 0) continue;
+      if (memory.contains(pa, length)) {
+        this.bytes.copyWithin(layout.RAM + pa, layout.SCRATCH + at, layout.SCRATCH + at + length);
+      } else if (at === 0) {
+        bus.writeMemory(pa, length, BigInt.asUintN(8 * length, this.scratch.getBigUint64(0, true)));
+      } else {
+        for (let i = 0; i < length; i++) bus.writeMemory(pa + i, 1, BigInt(this.scratch.getUint8(at + i)));
+      }
+      at += length;
+    }
+  }
+
+  /** The exception for a non-canonical address: #SS(0) if the instruction refers to the stack there. */
+  notCanonical(usesStack: boolean): GuestException {
+    return new GuestException(usesStack ? Vector.SS : Vector.GP, 0);
+  }
+}

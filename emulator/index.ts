@@ -1,0 +1,13 @@
+/** The emulator's face: what other rooms may use. */
+export { cpuModel, createMachine, MachineError, type MachineOptions } from './pc';
+export type * from './machine';
+export { CPU_MODELS, type CpuModel } from './cpu/cpuid';
+export type { Cpu } from './cpu/cpu';
+export { GuestException, Vector } from './cpu/exceptions';
+export { AccessRights, Cr0, Cr4, CpuState, Efer, Flag, SegmentRegister, STATUS_FLAGS } from './cpu/state';
+export { Gpr, Seg } from './isa/instruction';
+export type { Instruction, Operand } from './isa/instruction';
+export { decode, type CodeSize, type DecodeFailure } from './isa/decoder';
+export { PhysicalMemory, PAGE_BYTES } from './memory';
+export { readControlRegister, writeControlRegister } from './cpu/control-registers';
+export { findMsr, type MsrDescription, msrs, writeMsr } from './cpu/msr';

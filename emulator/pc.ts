@@ -1,0 +1,158 @@
+/** Puts the machine together: memory, processor, bus and devices of a PC. */
+import { Clock } from './clock';
+import { CPU_MODELS, type CpuModel } from './cpu/cpuid';
+import { attachDevices, type Devices } from './devices';
+import { SystemBus } from './devices/system-bus';
+import { Engine } from './engine/engine';
+import { buildInterpreter, type Interpreter } from './engine/interpreter';
+import { RAM } from './engine/layout';
+import { DecoderFeature } from './isa/decoder';
+import { definitions } from './isa/semantics';
+import type { DataBreakpoint, Machine, Stop, StepResult } from './machine';
+import { PAGE_BYTES, PhysicalMemory } from './memory';
+
+export interface MachineOptions {
+  /** Bytes of RAM, a multiple of 4096, at least 1 MiB. */
+  readonly memoryBytes: number;
+  /** Name of a CPU model (`CPU_MODELS`) or a model; default `intel`. */
+  readonly cpu?: string | CpuModel;
+  /** Receives the bytes the guest sends to its first serial port. */
+  readonly serial?: (byte: number) => void;
+}
+
+/** A machine cannot be made as asked. */
+export class MachineError extends Error {}
+
+const LEAST_MEMORY = 1 << 20;
+/** 32-bit WebAssembly memories end at 4 GiB, of which the engine needs a little. */
+const MOST_MEMORY = 3 * 2 ** 30;
+const WASM_PAGE = 0x10000;
+
+/** The interpreter depends on nothing but the program itself: it is generated once and shared. */
+let interpreter: Interpreter | undefined;
+
+/** Makes a machine in its state after reset. Throws MachineError. */
+export function createMachine(options: MachineOptions): Pc {
+  return new Pc(options);
+}
+
+/** The model of that name. Throws MachineError naming the ones there are. */
+export function cpuModel(name: string): CpuModel {
+  const model = Object.hasOwn(CPU_MODELS, name) ? CPU_MODELS[name] : undefined;
+  if (!model)
+    throw new MachineError(`Unknown CPU model "${name}". Choose one of: ${Object.keys(CPU_MODELS).join(', ')}.`);
+  return model;
+}
+
+function decoderFeatures(model: CpuModel): number {
+  let features: number = DecoderFeature.VEX;
+  if (model.features.has('BMI1')) features |= DecoderFeature.BMI1;
+  if (model.features.has('LZCNT')) features |= DecoderFeature.LZCNT;
+  return features;
+}
+
+export class Pc implements Machine {
+  readonly memory: PhysicalMemory;
+  readonly bus = new SystemBus();
+  readonly cpu: Engine;
+  readonly devices: Devices;
+
+  constructor({ memoryBytes, cpu = 'intel', serial = () => {} }: MachineOptions) {
+    const fits =
+      Number.isInteger(memoryBytes / PAGE_BYTES) && memoryBytes >= LEAST_MEMORY && memoryBytes <= MOST_MEMORY;
+    if (!fits)
+      throw new MachineError(`Memory must be 1 MiB to 3 GiB in whole pages of 4 KiB, not ${memoryBytes} bytes.`);
+    const linear = new WebAssembly.Memory({ initial: Math.ceil((RAM + memoryBytes) / WASM_PAGE) });
+    this.memory = new PhysicalMemory(linear, memoryBytes);
+    const model = typeof cpu === 'string' ? cpuModel(cpu) : cpu;
+    interpreter ??= buildInterpreter(definitions);
+    const clock: Clock = new Clock(() => this.cpu.instructionCount);
+    let exitCode: number | undefined;
+    this.devices = attachDevices(this.bus, clock, {
+      serial,
+      exit: (code) => {
+        exitCode ??= code;
+      },
+    });
+    const { pic } = this.devices;
+    const environment = {
+      clock,
+      interruptPending: () => pic.interruptRequested,
+      acknowledgeInterrupt: () => pic.acknowledge(),
+      get exitCode() {
+        return exitCode;
+      },
+    };
+    this.cpu = new Engine(this.memory, this.bus, model, environment, interpreter, decoderFeatures(model));
+  }
+
+  get state(): Engine['state'] {
+    return this.cpu.state;
+  }
+  get stopOn(): Engine['stopOn'] {
+    return this.cpu.stopOn;
+  }
+  get instructionCount(): number {
+    return this.cpu.instructionCount;
+  }
+
+  run(maxInstructions: number): Stop {
+    return this.cpu.run(maxInstructions);
+  }
+  step(options?: { readonly holdInterrupts?: boolean }): StepResult {
+    return this.cpu.step(options);
+  }
+  addBreakpoint(va: bigint): void {
+    this.cpu.addBreakpoint(va);
+  }
+  removeBreakpoint(va: bigint): void {
+    this.cpu.removeBreakpoint(va);
+  }
+  addDataBreakpoint(breakpoint: DataBreakpoint): void {
+    this.cpu.addDataBreakpoint(breakpoint);
+  }
+  removeDataBreakpoint(breakpoint: DataBreakpoint): void {
+    this.cpu.removeDataBreakpoint(breakpoint);
+  }
+
+  physicalAddress(va: bigint, cr3?: bigint): number | undefined {
+    return this.cpu.paging.probe(BigInt.asUintN(64, va), cr3)?.pa;
+  }
+
+  readLinear(va: bigint, length: number, cr3?: bigint): Uint8Array {
+    const data = new Uint8Array(length);
+    const done = this.eachPage(va, length, cr3, (pa, at, count) => {
+      data.set(this.memory.bytes.subarray(pa, pa + count), at);
+    });
+    return data.subarray(0, done);
+  }
+
+  writeLinear(va: bigint, data: Uint8Array, cr3?: bigint): number {
+    return this.eachPage(va, data.length, cr3, (pa, at, count) => {
+      this.memory.load(pa, data.subarray(at, at + count));
+    });
+  }
+
+  /** Calls `visit` for each run of RAM within a page; returns the bytes before the first that is not there. */
+  private eachPage(
+    va: bigint,
+    length: number,
+    cr3: bigint | undefined,
+    visit: (pa: number, at: number, count: number) => void,
+  ): number {
+    let at = 0;
+    while (at < length) {
+      const pa = this.physicalAddress(va + BigInt(at), cr3);
+      if (pa === undefined) return at;
+      const count = Math.min(length - at, PAGE_BYTES - (pa % PAGE_BYTES));
+      if (!this.memory.contains(pa, count)) return at;
+      visit(pa, at, count);
+      at += count;
+    }
+    return at;
+  }
+
+  sendSerial(data: Uint8Array): void {
+    this.devices.serial.receive(data);
+  }
+}
