@@ -7,10 +7,20 @@ export interface Region {
   /** Virtual minus physical address. */
   readonly displacement: bigint;
   /**
-   * True: sections keep the order in which the sources first name them. False: code, read-only data, data, bss, and
-   * sections of the same kind merge as `SECTION_FAMILIES` says.
+   * Output sections that gather several input sections; in memory they come before others of the same protection. An
+   * input section of another name makes an output section of its own.
+   */
+  readonly families: readonly SectionFamily[];
+  /**
+   * True: output sections keep the order in which the sources first name them. False: code, read-only data, data, bss.
    */
   readonly keepOrder: boolean;
+}
+
+/** The inputs NAME and NAME.anything, for each name in turn, make the output section `output`. */
+export interface SectionFamily {
+  readonly output: string;
+  readonly inputs: readonly string[];
 }
 
 /** A symbol that the linker defines where an object asks for it. */
@@ -37,14 +47,24 @@ export interface Layout {
   readonly regions: readonly Region[];
   /** Output sections that begin on a page even when the protection does not change. */
   readonly pageAligned: readonly string[];
+  /** What the end of the image (not of what is loaded) is a multiple of. */
+  readonly endAlignment: number;
   readonly entry: string;
   readonly provided: readonly ProvidedSymbol[];
 }
 
 export const PAGE_SIZE = 4096;
 
-/** Input sections named NAME or NAME.anything go into the output section NAME, as in GNU ld's default script. */
-export const SECTION_FAMILIES = ['.text', '.rodata', '.data', '.bss'] as const;
+/** As in GNU ld's default script. */
+const FAMILIES: readonly SectionFamily[] = ['.text', '.rodata', '.data', '.bss'].map((name) => ({
+  output: name,
+  inputs: [name],
+}));
+
+/** As in Linux, the entry code comes first in .text. */
+const KERNEL_FAMILIES: readonly SectionFamily[] = FAMILIES.map(({ output, inputs }) =>
+  output === '.text' ? { output, inputs: ['.entry.text', ...inputs] } : { output, inputs },
+);
 
 const SECTION_ENDS: readonly ProvidedSymbol[] = [
   { name: '_text', of: '.text', edge: 'start' },
@@ -68,8 +88,9 @@ export const USER_LAYOUT: Layout = {
   start: 0x400000,
   startFileOffset: 0,
   loadsHeaders: true,
-  regions: [{ prefix: '', displacement: 0n, keepOrder: false }],
+  regions: [{ prefix: '', displacement: 0n, families: FAMILIES, keepOrder: false }],
   pageAligned: [],
+  endAlignment: 1,
   entry: '_start',
   provided: SECTION_ENDS,
 };
@@ -87,10 +108,11 @@ export const KERNEL_LAYOUT: Layout = {
   startFileOffset: PAGE_SIZE,
   loadsHeaders: false,
   regions: [
-    { prefix: '.boot', displacement: 0n, keepOrder: true },
-    { prefix: '', displacement: START_KERNEL_MAP, keepOrder: false },
+    { prefix: '.boot', displacement: 0n, families: [], keepOrder: true },
+    { prefix: '', displacement: START_KERNEL_MAP, families: KERNEL_FAMILIES, keepOrder: false },
   ],
-  pageAligned: SECTION_FAMILIES,
+  pageAligned: KERNEL_FAMILIES.map(({ output }) => output),
+  endAlignment: PAGE_SIZE,
   entry: '_start',
   provided: [
     ...SECTION_ENDS,

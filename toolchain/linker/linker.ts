@@ -1,4 +1,5 @@
 /** Links object modules into a static ELF64 executable. */
+import { nopFill } from '../assembler/nops';
 import {
   type ContainerSection,
   type ContainerSegment,
@@ -56,8 +57,8 @@ const STACK: ContainerSegment = {
   memorySize: 0,
   alignment: 16,
 };
-/** Byte between functions of different objects, in code: INT3 would do too, but GNU ld's choice is NOP. */
-const CODE_FILL = 0x90;
+/** Bytes of the longest NOP GNU ld puts between the code of different objects. */
+const LONGEST_NOP = 10;
 /** Bytes; what fits the code model and the host's memory. */
 const LARGEST_IMAGE = 2 ** 30;
 const NOWHERE = { location: { file: '', line: 1, column: 0 }, expansion: undefined };
@@ -129,10 +130,11 @@ class Link {
   private contents(output: OutputSection): Uint8Array {
     if (output.type === SHT_NOBITS && !this.isInFile(output)) return new Uint8Array();
     const bytes = new Uint8Array(output.size);
-    if (output.flags & SHF_EXECINSTR) bytes.fill(CODE_FILL);
+    let end = 0;
     for (const { module, section, offset } of output.inputs) {
-      const target = bytes.subarray(offset, offset + section.size);
-      target.fill(0);
+      if (output.flags & SHF_EXECINSTR) fillWithNops(bytes.subarray(end, offset));
+      end = offset + section.size;
+      const target = bytes.subarray(offset, end);
       target.set(section.data);
       for (const relocation of section.relocations) {
         const value = this.relocationTarget(module, section, relocation);
@@ -310,6 +312,10 @@ class Link {
     const place = symbol.section === undefined ? undefined : this.inputs.get(module)?.get(symbol.section);
     return { ...symbol, value: this.address(definition), section: place?.output.name ?? ABSOLUTE };
   }
+}
+
+function fillWithNops(gap: Uint8Array): void {
+  for (let at = 0; at < gap.length; at += LONGEST_NOP) gap.set(nopFill(Math.min(LONGEST_NOP, gap.length - at)), at);
 }
 
 function fileSymbol(name: string): Symbol {

@@ -13,7 +13,7 @@ import {
   SHT_NULL,
 } from '../elf/format';
 import type { ObjectModule, Section } from '../elf/object';
-import { type Layout, PAGE_SIZE, type Region, SECTION_FAMILIES } from './layout';
+import { type Layout, PAGE_SIZE, type Region } from './layout';
 
 /** An input section at its offset in its output section. */
 export interface PlacedInput {
@@ -53,16 +53,17 @@ export interface Placement {
   readonly end: number;
 }
 
-/** Puts every input section into an output section, in the order of the modules. */
+/** Puts every input section into an output section: by place in its family, then in the order of the modules. */
 export function mergeSections(modules: readonly ObjectModule[], layout: Layout): Map<string, OutputSection> {
-  const outputs = new Map<string, OutputSection>();
-  for (const module of modules) {
-    for (const section of module.sections) {
+  const inputs = modules.flatMap((module) =>
+    module.sections
       // A stack note asks for a property of the process, not for memory.
-      if (section.type === SHT_NULL || section.name === '.note.GNU-stack') continue;
-      addInput(outputs, module, section, layout);
-    }
-  }
+      .filter(({ type, name }) => type !== SHT_NULL && name !== '.note.GNU-stack')
+      .map((section) => ({ module, section, place: familyPlace(section, layout).place })),
+  );
+  const outputs = new Map<string, OutputSection>();
+  inputs.sort((a, b) => a.place - b.place);
+  for (const { module, section } of inputs) addInput(outputs, module, section, layout);
   return outputs;
 }
 
@@ -73,7 +74,7 @@ export function addInput(
   section: Section,
   layout: Layout,
 ): PlacedInput {
-  const name = outputName(section, layout);
+  const name = familyPlace(section, layout).output;
   let output = outputs.get(name);
   if (!output) {
     const { type, flags, entrySize } = section;
@@ -94,9 +95,14 @@ export function addInput(
   return place;
 }
 
-function outputName({ name, flags }: Section, layout: Layout): string {
-  if (!(flags & SHF_ALLOC) || regionOf(name, layout).keepOrder) return name;
-  return SECTION_FAMILIES.find((family) => name === family || name.startsWith(`${family}.`)) ?? name;
+/** The output section that `section` belongs to, and the place of its name among those gathered there. */
+function familyPlace({ name, flags }: Section, layout: Layout): { output: string; place: number } {
+  if (!(flags & SHF_ALLOC)) return { output: name, place: 0 };
+  for (const { output, inputs } of regionOf(name, layout).families) {
+    const place = inputs.findIndex((input) => name === input || name.startsWith(`${input}.`));
+    if (place >= 0) return { output, place };
+  }
+  return { output: name, place: 0 };
 }
 
 function regionOf(name: string, layout: Layout): Region {
@@ -110,7 +116,7 @@ export function placeSections(outputs: Iterable<OutputSection>, layout: Layout):
   const all = [...outputs].filter((output) => output.flags & SHF_ALLOC && (output.size > 0 || hasSymbols(output)));
   const allocated = layout.regions.flatMap((region) => {
     const members = all.filter(({ name }) => regionOf(name, layout) === region);
-    return region.keepOrder ? members : members.sort((a, b) => rank(a) - rank(b));
+    return region.keepOrder ? members : members.sort((a, b) => rank(a, region) - rank(b, region));
   });
   const segments: { flags: number; region: Region; sections: OutputSection[] }[] = [];
   let pa = layout.start + (layout.loadsHeaders ? headersSize(0) : 0);
@@ -135,7 +141,7 @@ export function placeSections(outputs: Iterable<OutputSection>, layout: Layout):
     allocated,
     segments,
     loadEnd: loadedLast ? loadedLast.pa + loadedLast.size : layout.start,
-    end: pa,
+    end: alignUp(pa, layout.endAlignment),
   };
 }
 
@@ -151,9 +157,9 @@ function protection({ flags }: OutputSection): number {
   return PF_R | (flags & SHF_WRITE ? PF_W : 0) | (flags & SHF_EXECINSTR ? PF_X : 0);
 }
 
-/** Code, read-only data, data, bss; of each kind the well-known section first. */
-function rank(section: OutputSection): number {
+/** Code, read-only data, data, bss; of each kind the section of a family first. */
+function rank(section: OutputSection, { families }: Region): number {
   const order = [PF_R | PF_X, PF_R, PF_R | PF_W | PF_X, PF_R | PF_W];
   const kind = order.indexOf(protection(section)) * 2 + (section.type === SHT_NOBITS ? 1 : 0);
-  return kind * 2 + (SECTION_FAMILIES.some((family) => family === section.name) ? 0 : 1);
+  return kind * 2 + (families.some(({ output }) => output === section.name) ? 0 : 1);
 }

@@ -44,8 +44,10 @@ _start:
   .section .boot.tables, "aw", @nobits
   .balign 4096
   .skip 4096
-  .text
+  .section .text.late, "ax"
   .code64
+late: ret
+  .text
   .globl upper
 upper:
   mov $value, %rax
@@ -56,6 +58,8 @@ upper:
   mov $_etext, %rax
   mov $_end, %rax
 helper: ret
+  .section .entry.text, "ax"
+entry: jmp late
   .data
   .globl value
 value: .byte 'B'
@@ -79,7 +83,7 @@ SECTIONS {
   . = ALIGN(4096);
   .boot.tables : { *(.boot.tables) }
   . = ALIGN(4096) + 0xffffffff80000000;
-  .text : AT(ADDR(.text) - 0xffffffff80000000) { _text = .; *(.text) _etext = .; }
+  .text : AT(ADDR(.text) - 0xffffffff80000000) { _text = .; *(.entry.text) *(.text .text.*) _etext = .; }
   . = ALIGN(4096);
   .rodata : AT(ADDR(.rodata) - 0xffffffff80000000) { *(.rodata) }
   . = ALIGN(4096);
@@ -87,6 +91,7 @@ SECTIONS {
   _kernel_load_end_pa = ABSOLUTE(. - 0xffffffff80000000);
   . = ALIGN(4096);
   .bss : AT(ADDR(.bss) - 0xffffffff80000000) { *(.bss) }
+  . = ALIGN(4096);
   _end = .;
   _kernel_end_pa = ABSOLUTE(. - 0xffffffff80000000);
 }`;
@@ -166,8 +171,8 @@ describe('linker', () => {
     }
     const lastByte = Math.max(...segments.map(({ pa, data }) => Number(pa) + data.length));
     assert.equal(value('_kernel_load_end_pa'), BigInt(lastByte));
-    const end = segments.map(({ pa, memorySize }) => Number(pa) + memorySize);
-    assert.equal(value('_kernel_end_pa'), BigInt(Math.max(...end)));
+    const end = Math.max(...segments.map(({ pa, memorySize }) => Number(pa) + memorySize));
+    assert.equal(value('_kernel_end_pa'), BigInt(Math.ceil(end / 4096) * 4096));
   });
 
   it('should make a kernel that QEMU loads and runs', function () {
