@@ -44,7 +44,7 @@ SYM_FUNC_END(exc_page_fault)
  */
 SYM_FUNC_START(exc_debug)
 	movl	$DR6_RESERVED, %eax
-	movq	%rax, %db6			/* the processor sets causes, never clears them */
+	movq	%rax, %dr6			/* the processor sets causes, never clears them */
 	testb	$3, CS(%rdi)
 	jz	.Ldebug_kernel
 	movq	RIP(%rdi), %r9
