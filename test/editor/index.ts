@@ -21,6 +21,7 @@ export async function run(): Promise<void> {
   await import('./debugging.test');
   await import('./sessions.test');
   await import('./views.test');
+  await import('./whole-window.test');
   const failures = await new Promise<number>((ended) => mocha.run(ended));
   if (failures > 0) throw new Error(`${failures} editor tests failed`);
 }

@@ -1,45 +1,14 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { PtRegs } from '../../debug-adapter/protocol';
-import { activeSession, hello, openFile, stopDebugging, Stops, until } from './support/editor';
-import { picture, viewFrame, workbenchPage, type Frame, type Page } from './support/pictures';
+import { activeSession, hello, stopDebugging, Stops, until } from './support/editor';
+import { picture, workbenchPage, type Frame, type Page } from './support/pictures';
+import { debugHello, runTo, show } from './support/walk';
 
 /** Values hello.S puts into registers that a system call leaves alone. */
 const HELLO_REGISTERS = { r12: 0x1212n, r13: 0x1313n, r14: 0x1414n, r15: 0x1515n, bx: 0xb0bn, bp: 0xb9n };
 const NR_WRITE = 1n;
 const PT_REGS_SLOTS = 21;
-
-/** The page of each view. */
-const PAGES = {
-  msrs: 'msrs',
-  ptRegs: 'pt-regs',
-  systemCallTable: 'system-call-table',
-  lastInstruction: 'last-instruction',
-};
-
-async function debugHello(stops: Stops): Promise<void> {
-  await openFile(hello);
-  await vscode.commands.executeCommand('workbench.action.debug.start');
-  await stops.next();
-}
-
-/** Goes on until the first instruction of a function of the kernel. */
-async function runTo(stops: Stops, name: string): Promise<void> {
-  const breakpoint = new vscode.FunctionBreakpoint(name);
-  vscode.debug.addBreakpoints([breakpoint]);
-  await until(`the breakpoint on ${name} to be verified`, async () => {
-    const known = await activeSession().getDebugProtocolBreakpoint(breakpoint);
-    return known !== undefined && 'verified' in known && known.verified === true;
-  });
-  await vscode.commands.executeCommand('workbench.action.debug.continue');
-  await stops.next();
-}
-
-/** Reveals a view and gives its document, once it shows what `selector` finds. */
-async function show(page: Page, view: keyof typeof PAGES, selector: string): Promise<Frame> {
-  await vscode.commands.executeCommand(`ringside.${view}.focus`);
-  return viewFrame(page, `[data-view="${PAGES[view]}"] ${selector}`);
-}
 
 /** The number a value shows: its digits are in two groups. */
 function valueOf(text: string): bigint {

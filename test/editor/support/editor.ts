@@ -29,16 +29,16 @@ export async function openFile(path: string): Promise<vscode.TextEditor> {
   return vscode.window.showTextDocument(vscode.Uri.file(path), { preview: false });
 }
 
-/** Counts `stopped` events of a session, so that a test waits for the next one and not for an old one. */
+/** What adapters send: a test waits for the next stop and not for an old one. */
 export class Stops implements vscode.Disposable {
   private readonly events: DebugProtocol.StoppedEvent['body'][] = [];
   private taken = 0;
+  private readonly answers: string[] = [];
   private readonly registration = vscode.debug.registerDebugAdapterTrackerFactory('ringside', {
     createDebugAdapterTracker: () => ({
-      onDidSendMessage: (message: DebugProtocol.Event) => {
-        if (message.type === 'event' && message.event === 'stopped') {
-          this.events.push((message as DebugProtocol.StoppedEvent).body);
-        }
+      onDidSendMessage: (message: DebugProtocol.Event | DebugProtocol.Response) => {
+        if ('command' in message) this.answers.push(message.command);
+        else if (message.event === 'stopped') this.events.push((message as DebugProtocol.StoppedEvent).body);
       },
     }),
   });
@@ -46,6 +46,14 @@ export class Stops implements vscode.Disposable {
   async next(): Promise<DebugProtocol.StoppedEvent['body']> {
     await until('a stop', () => this.events.length > this.taken);
     return this.events[this.taken++];
+  }
+
+  /** Does something that makes the editor send a request, and waits for its answer. */
+  async answered(command: string, action: () => void): Promise<void> {
+    const count = (): number => this.answers.filter((each) => each === command).length;
+    const before = count();
+    action();
+    await until(`the answer to ${command}`, () => count() > before);
   }
 
   dispose(): void {
