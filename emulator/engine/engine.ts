@@ -55,7 +55,7 @@ export interface Environment {
 const SLICE = 1 << 20;
 
 /** So many pauses of a repeated string instruction end a `run`, so that a user can interrupt it. */
-const MOST_PAUSES = 100;
+const MOST_PAUSES = 16;
 
 const SYSTEM_CALL_ENTRIES: Readonly<Record<string, SystemCallGate | undefined>> = {
   SYSCALL: 'syscall',
@@ -259,7 +259,7 @@ export class Engine implements Cpu, TranslationCache {
       slowRead: (low, high, size) => this.access.slowRead(low, high, size),
       slowWrite: (low, high, size, record) => this.access.slowWrite(low, high, size, record),
       commitWrite: () => this.access.commitWrite(),
-      checkSegment: (segment, size, write) => this.checkSegment(segment as Seg, size, write),
+      checkSegment: (segment, size, write) => this.checkSegment(segment, size, write),
       divideWide: (divisor, signed) => this.divideWide(divisor, signed !== 0),
       bulkString: (record) => this.bulkString(record),
       architectural: (record) => this.architectural(record),

@@ -93,10 +93,14 @@ function interpreterBody(table: HandlerTable, helpers: Helpers, imports: Imports
   const labels: Label[] = [];
   for (let i = 0; i < count; i++) labels.unshift(f.openBlock());
   f.branchTable(w.load32(record, Field.HANDLER), labels, labels[0]);
-  for (let i = 0; i < count; i++) {
+  for (let number: Builtin = 0; number < Builtin.COUNT; number++) {
     f.end();
-    if (i < Builtin.COUNT) builtin(i, f, helpers, imports, frame);
-    else described(table.handlers[i - Builtin.COUNT], f, helpers, frame);
+    builtin(number, f, helpers, imports, frame);
+    f.releaseTemporaries();
+  }
+  for (const handler of table.handlers) {
+    f.end();
+    described(handler, f, helpers, frame);
     f.releaseTemporaries();
   }
   f.end(); // indirect: here with RIP to be looked up in `rip`

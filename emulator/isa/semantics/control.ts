@@ -2,7 +2,7 @@
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
 import { Gpr } from '../instruction';
-import type { Context, Size } from './context';
+import type { Context } from './context';
 import { WORD_SIZES, define, forms, type Definition } from './definition';
 import { pop, push } from './stack';
 
@@ -74,7 +74,7 @@ export const control: readonly Definition[] = [
         release();
         c.jumpTo(value);
       },
-      { traits: ['segmentation', 'operandSize'], operandSizes: WORD_SIZES as readonly Size[], transfer: true },
+      { traits: ['segmentation', 'operandSize'], operandSizes: WORD_SIZES, transfer: true },
     ),
   ),
   changeFlag('CLC', (c) => c.flags.setCarry(w.i64(0))),
