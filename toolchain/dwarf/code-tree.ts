@@ -45,8 +45,9 @@ export function codeTree(module: ObjectModule, section: Section): ScopeNode[] {
     .map(({ range, symbol }) => {
       const inside = (offset: number): boolean => offset >= range.start && offset < range.end;
       const declare = (label: Symbol): LabelNode => {
-        const row = rowAt(module, section.name, Number(label.value));
-        return { symbol: label, declared: row ? outermostLocation(row) : { file: module.source, line: 1, column: 0 } };
+        const row = label.definition ? undefined : rowAt(module, section.name, Number(label.value));
+        const nearby = row ? outermostLocation(row) : { file: module.source, line: 1, column: 0 };
+        return { symbol: label, declared: label.definition ?? nearby };
       };
       return {
         function: symbol && declare(symbol),

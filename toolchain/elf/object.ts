@@ -15,6 +15,8 @@ export interface Symbol {
   readonly visibility: 'default' | 'internal' | 'hidden' | 'protected';
   /** Name of the section that defines it; `undefined` for an undefined symbol, '*ABS*', '*COM*' for special ones. */
   readonly section: string | undefined;
+  /** Where the source defines it, if that is known. */
+  readonly definition?: SourceLocation;
 }
 
 /** A relocation with addend (RELA) against a symbol or, with type 'section', a section. */

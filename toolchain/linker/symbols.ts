@@ -23,6 +23,13 @@ export function sourceOf(
   );
 }
 
+/** Where a symbol is defined: its own line, else the line of what it labels. */
+function definitionOf({ symbol, module }: Definition): Pick<Diagnostic, 'location' | 'expansion'> {
+  return symbol.definition
+    ? { location: symbol.definition, expansion: undefined }
+    : sourceOf(module, symbol.section, Number(symbol.value));
+}
+
 export const errorAt = (
   place: Pick<Diagnostic, 'location' | 'expansion'>,
   message: string,
@@ -47,8 +54,8 @@ export function resolveGlobals(modules: readonly ObjectModule[]): {
       } else if (symbol.section === COMMON && earlier.symbol.section === COMMON) {
         definitions.set(symbol.name, { symbol: mergeCommon(symbol, earlier.symbol), module: earlier.module });
       } else if (strength(symbol) === STRONG && strength(earlier.symbol) === STRONG) {
-        const here = sourceOf(module, symbol.section, Number(symbol.value));
-        const there = sourceOf(earlier.module, earlier.symbol.section, Number(earlier.symbol.value));
+        const here = definitionOf({ symbol, module });
+        const there = definitionOf(earlier);
         diagnostics.push(
           errorAt(
             here,
