@@ -24,7 +24,7 @@
 #define E64_phentsize           54
 #define E64_phnum               56
 #define E64_SIZE                64
-#define P64_type                0
+#define P_type                  0               /* in both classes */
 #define P64_flags               4
 #define P64_offset              8
 #define P64_vaddr               16
@@ -35,7 +35,6 @@
 #define E32_phoff               28
 #define E32_phentsize           42
 #define E32_phnum               44
-#define P32_type                0
 #define P32_offset              4
 #define P32_vaddr               8
 #define P32_filesz              16

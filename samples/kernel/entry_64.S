@@ -29,14 +29,20 @@ SYM_CODE_START(entry_SYSCALL_64)
 	endbr64					/* a legal target for indirect branch tracking */
 
 	swapgs					/* GS.base: the user's out, the per-CPU area in */
-	movq	%rsp, PER_CPU_VAR(cpu_tss_rw + TSS_sp2)	/* user RSP to scratch: rsp is free now, */
-	SWITCH_TO_KERNEL_CR3 scratch_reg=%rsp	/* the only register that is */
+
+	/*
+	 * Every register still is the user's, but %gs leads to memory now. Park the
+	 * user's RSP there: that frees one register, enough to load the kernel's
+	 * page tables with, and then RSP can get its new value.
+	 */
+	movq	%rsp, PER_CPU_VAR(cpu_tss_rw + TSS_sp2)
+	SWITCH_TO_KERNEL_CR3 scratch_reg=%rsp
 	movq	PER_CPU_VAR(cpu_current_top_of_stack), %rsp
 
 SYM_INNER_LABEL(entry_SYSCALL_64_safe_stack)
 	/* From here on there is a stack. Push what an interrupt would have pushed. */
 	pushq	$__USER_DS			/* pt_regs->ss */
-	pushq	PER_CPU_VAR(cpu_tss_rw + TSS_sp2)	/* pt_regs->sp */
+	pushq	PER_CPU_VAR(cpu_tss_rw + TSS_sp2)	/* pt_regs->sp: from where it was parked */
 	pushq	%r11				/* pt_regs->flags */
 	pushq	$__USER_CS			/* pt_regs->cs */
 	pushq	%rcx				/* pt_regs->ip */
@@ -103,10 +109,15 @@ SYM_INNER_LABEL(syscall_return_via_sysret)
 	pushq	RSP-RDI(%rdi)			/* user RSP */
 	pushq	(%rdi)				/* user RDI */
 	SWITCH_TO_USER_CR3 scratch_reg=%rdi
+
+	/*
+	 * From the second pop on, ring 0 is on the user's stack. An interrupt would
+	 * push its frame there: another reason why they are off.
+	 */
 	popq	%rdi
-	popq	%rsp				/* the user's stack, in ring 0: an interrupt now */
-	swapgs					/* would be fatal, hence the CLI before */
+	popq	%rsp
 SYM_INNER_LABEL(entry_SYSRETQ_unsafe_stack)
+	swapgs					/* GS.base: the user's in again */
 	sysretq
 SYM_INNER_LABEL(entry_SYSRETQ_end)
 	int3					/* nothing runs past SYSRET, not even speculatively */

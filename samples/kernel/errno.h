@@ -4,9 +4,7 @@
 
 #define EPERM                   1
 #define ESRCH                   3
-#define EINTR                   4
 #define EBADF                   9
-#define ENOMEM                  12
 #define EFAULT                  14
 #define EINVAL                  22
 #define ENOSYS                  38

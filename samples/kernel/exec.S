@@ -102,7 +102,7 @@ SYM_FUNC_START(run_init_process)
 .Lnext_segment:
 	subl	$1, %r13d
 	jc	.Lsegments_done
-	cmpl	$PT_LOAD, (%r12)		/* p_type comes first in both classes */
+	cmpl	$PT_LOAD, P_type(%r12)
 	jne	.Lskip_segment
 	cmpl	$8, word_size
 	jne	.Lsegment_32

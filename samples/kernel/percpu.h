@@ -14,8 +14,6 @@
 #define TSS_sp0                 4               /* ring 0 stack for gates without IST */
 #define TSS_sp1                 12              /* unused by hardware: kernel stack top kept here */
 #define TSS_sp2                 20              /* unused by hardware: scratch for the user RSP */
-#define TSS_ist(n)              (28 + 8 * (n))  /* n counts from 1 */
-#define TSS_io_bitmap_base      102
 #define TSS_SIZE                104
 
 /* Where SYSCALL finds its stack. */

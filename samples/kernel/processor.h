@@ -76,11 +76,10 @@
 #define PAGE_KERNEL             (_KERNPG_TABLE | _PAGE_NX)
 #define PAGE_KERNEL_RO          (_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_DIRTY | _PAGE_NX)
 #define PAGE_KERNEL_ROX         (_PAGE_PRESENT | _PAGE_ACCESSED | _PAGE_DIRTY)
-#define PAGE_KERNEL_LARGE       (_KERNPG_TABLE | _PAGE_PSE | _PAGE_NX)
 #define PAGE_KERNEL_LARGE_EXEC  (_KERNPG_TABLE | _PAGE_PSE)
 #define PAGE_READONLY           (_PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _PAGE_NX)
 #define PAGE_READONLY_EXEC      (_PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED)
-#define PAGE_SHARED             (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY | _PAGE_NX)
+#define PAGE_SHARED             (_PAGE_TABLE | _PAGE_NX)        /* readable and writable */
 
 /*
  * Page-table isolation. Each address space has two top-level tables, 4 KiB

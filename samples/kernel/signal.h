@@ -16,12 +16,9 @@
 
 /* si_code: what exactly happened */
 #define FPE_INTDIV              1
-#define FPE_INTOVF              2
 #define FPE_FLTINV              7
 #define ILL_ILLOPN              2
 #define SEGV_MAPERR             1
-#define SEGV_ACCERR             2
-#define TRAP_BRKPT              1
 #define TRAP_TRACE              2
 #define BUS_ADRALN              1
 #define SI_KERNEL               0x80

@@ -8,7 +8,6 @@
 #include "calling.h"
 #include "errno.h"
 
-#define STDIN                   0
 #define STDERR                  2
 #define IO_CHUNK                256             /* bytes carried at a time */
 #define MAX_RW_COUNT            0x7ffff000      /* Linux never moves more at once */
