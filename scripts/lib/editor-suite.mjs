@@ -1,5 +1,5 @@
 // Runs the suites of test/editor in a real VS Code: a desktop build where one can be had, else the browser-hosted one.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +28,10 @@ export async function runEditorSuite({ grep } = {}) {
   mkdirSync(screenshots, { recursive: true });
   const temporary = mkdtempSync(join(tmpdir(), 'ringside-suite-'));
   const report = join(temporary, 'report.json');
+  // A copy, so that no test changes the samples; without launch configurations, as a user's first program is.
+  const workspace = join(temporary, 'samples');
+  cpSync(samples, workspace, { recursive: true });
+  rmSync(join(workspace, '.vscode'), { recursive: true, force: true });
   const desktop = await downloadedEditor();
   // The browser-hosted editor brings the Playwright that takes the pictures; a desktop run does without them.
   if (!desktop) ensureBrowserWorkbench();

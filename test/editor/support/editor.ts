@@ -5,7 +5,8 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import * as vscode from 'vscode';
 
 export const EXTENSION_ID = 'ringside.ringside';
-export const samples = join(__dirname, '..', '..', 'samples');
+/** The workspace: a copy of samples/. */
+export const samples = vscode.workspace.workspaceFolders?.[0].uri.fsPath ?? '';
 export const hello = join(samples, 'hello-syscall', 'hello.S');
 
 const POLL_MS = 25;
