@@ -1,0 +1,647 @@
+/** Chooses the encoding GNU as would choose, and has iced-x86 encode it. */
+import { Encoder, Instruction, OpCodeOperandKind, OpKind, Register, type Code } from 'iced-x86';
+import { isConstant, numberExpression, type Expression, type Value } from './expressions';
+import { BRANCH_SIZE, formOf, indexCodes, type CodeIndex, type Form } from './forms';
+import { arrange, fits, isBranch, type Argument } from './matching';
+import { explainMismatch } from './mismatch';
+import { attNames, readings, type Reading } from './mnemonics';
+import type { Operand } from './operands';
+import { StatementError } from './scanner';
+import type { FixupKind } from './sections';
+import { closest } from './suggestions';
+
+const K = OpCodeOperandKind;
+
+export interface EncoderContext {
+  readonly bits: 32 | 64;
+  /** The value of an expression as far as it is known now. */
+  evaluate(expression: Expression): Value | undefined;
+  warn(message: string): void;
+}
+
+export interface EncodedFixup {
+  readonly offset: number;
+  readonly size: number;
+  readonly expression: Expression;
+  readonly kind: FixupKind;
+  readonly bias: number;
+  readonly relaxableGot: 'none' | 'plain' | 'rex';
+}
+
+export interface EncodedInstruction {
+  readonly bytes: Uint8Array;
+  readonly fixups: readonly EncodedFixup[];
+  /** A jump whose size is found by relaxation; `bytes` is empty then. */
+  readonly jump:
+    | { readonly short: Uint8Array; readonly long: Uint8Array; readonly longSize: number; readonly target: Expression }
+    | undefined;
+}
+
+export interface InstructionText {
+  readonly mnemonic: string;
+  readonly start: number;
+  readonly end: number;
+  readonly operands: readonly Operand[];
+  /** Legacy prefix bytes written before the mnemonic. */
+  readonly prefixes: readonly number[];
+  /** REX byte written before the mnemonic; 0 for none. */
+  readonly rex: number;
+}
+
+interface Candidate {
+  readonly form: Form;
+  readonly reading: Reading;
+  readonly args: readonly Argument[];
+}
+
+/** Order in which as emits prefixes: segment, address size, operand size, repeat, lock. */
+const PREFIX_ORDER: Readonly<Record<number, number>> = {
+  0x26: 1,
+  0x2e: 1,
+  0x36: 1,
+  0x3e: 1,
+  0x64: 1,
+  0x65: 1,
+  0x67: 2,
+  0x66: 3,
+  0xf2: 4,
+  0xf3: 4,
+  0xf0: 5,
+};
+
+const GOT_RELAXABLE = /^(?:Mov|Test|Add|Adc|Sub|Sbb|Cmp|And|Or|Xor|Call|Jmp)_/;
+
+/** iced-x86's instructions by mnemonic, their forms read when first needed. */
+export class InstructionSet {
+  private index: CodeIndex | undefined;
+  private readonly formsByMnemonic = new Map<string, readonly Form[]>();
+  private readonly readingsByName = [
+    new Map<string, readonly Reading[]>(),
+    new Map<string, readonly Reading[]>(),
+  ] as const;
+  private readonly instruction = new Instruction();
+  private readonly encoders = { 32: new Encoder(32), 64: new Encoder(64) };
+
+  private codes(mnemonic: string): readonly Code[] {
+    this.index ??= indexCodes();
+    return this.index.get(mnemonic) ?? [];
+  }
+
+  private forms(mnemonic: string): readonly Form[] {
+    let forms = this.formsByMnemonic.get(mnemonic);
+    if (forms === undefined) {
+      forms = this.codes(mnemonic).map(formOf);
+      this.formsByMnemonic.set(mnemonic, forms);
+    }
+    return forms;
+  }
+
+  /** Ways to read an AT&T mnemonic; none if it is unknown. */
+  readings(name: string, bits: 32 | 64): readonly Reading[] {
+    const cache = this.readingsByName[bits === 64 ? 1 : 0];
+    let result = cache.get(name);
+    if (result === undefined) {
+      result = readings(name, bits, (mnemonic) => this.codes(mnemonic).length > 0);
+      cache.set(name, result);
+    }
+    return result;
+  }
+
+  /** AT&T names for completion and suggestions. */
+  names(): string[] {
+    this.index ??= indexCodes();
+    return attNames(this.index.keys());
+  }
+
+  /** iced-x86 codes a mnemonic may stand for, for facts about the instruction. */
+  codesOf(name: string, bits: 32 | 64): Code[] {
+    return this.readings(name, bits).flatMap((reading) => [...this.codes(reading.mnemonic)]);
+  }
+
+  /** Encodes one instruction; throws a StatementError that says what is wrong with it. */
+  encode(text: InstructionText, context: EncoderContext): EncodedInstruction {
+    const found = this.readings(text.mnemonic, context.bits);
+    if (found.length === 0) {
+      const hint = closest(text.mnemonic.toLowerCase(), this.names());
+      const suggestion = hint === undefined ? '' : `; did you mean '${hint}'?`;
+      throw new StatementError(`unknown instruction '${text.mnemonic}'${suggestion}`, text.start, text.end);
+    }
+    const candidate = this.choose(text, found, context);
+    if (isBranch(candidate.form)) return this.encodeBranch(text, candidate, found, context);
+    return this.encodeForm(text, candidate, context);
+  }
+
+  private choose(text: InstructionText, found: readonly Reading[], context: EncoderContext): Candidate {
+    const candidates: Candidate[] = [];
+    const written = text.operands.map((operand) => toArgument(operand, context));
+    for (const reading of found) {
+      const args = intelOrder(written, reading);
+      for (const form of this.forms(reading.mnemonic)) {
+        if (!(context.bits === 64 ? form.in64 : form.in32) || !admits(form, reading, args, context.bits)) continue;
+        for (const order of ordersOf(reading, args)) {
+          const arranged = arrange(form, order, context.bits);
+          if (
+            arranged === undefined ||
+            !form.kinds.every((kind, n) => fitsHere(kind, arranged[n], form, reading, context.bits))
+          )
+            continue;
+          candidates.push({ form, reading, args: arranged });
+          break;
+        }
+      }
+    }
+    if (candidates.length === 0) {
+      const forms = found.flatMap((reading) =>
+        this.forms(reading.mnemonic).filter((form) => (context.bits === 64 ? form.in64 : form.in32)),
+      );
+      throw explainMismatch(text, found, forms, written, context.bits);
+    }
+    return pick(candidates, text, context);
+  }
+
+  private encodeBranch(
+    text: InstructionText,
+    candidate: Candidate,
+    found: readonly Reading[],
+    context: EncoderContext,
+  ): EncodedInstruction {
+    const operand = text.operands[0] as Operand & { kind: 'memory' };
+    const target = operand.displacement as Expression;
+    const bytesOf = (form: Form, displacementSize: number): Uint8Array => {
+      const { instruction } = this;
+      instruction.code = form.code;
+      const bits = BRANCH_SIZE.get(form.kinds[0]);
+      instruction.setOpKind(
+        0,
+        bits === 64 ? OpKind.NearBranch64 : bits === 32 ? OpKind.NearBranch32 : OpKind.NearBranch16,
+      );
+      if (bits === 64) instruction.nearBranch64 = 0n;
+      else if (bits === 32) instruction.nearBranch32 = 0;
+      else instruction.nearBranch16 = 0;
+      const encoded = this.run(context.bits);
+      return addPrefixes(encoded.subarray(0, encoded.length - displacementSize), text.prefixes, text.rex);
+    };
+    const isShort = (form: Form): boolean => /_rel8/.test(form.name);
+    const forms = found
+      .flatMap((reading) => [...this.forms(reading.mnemonic)])
+      .filter(
+        (form) =>
+          form.suffix === candidate.form.suffix &&
+          form.kinds[0] !== undefined &&
+          BRANCH_SIZE.has(form.kinds[0]) &&
+          form.addressSize === candidate.form.addressSize,
+      );
+    const short = forms.find(isShort);
+    const long = forms.find((form) => !isShort(form));
+    const longSize = candidate.form.suffix === 'w' ? 2 : 4;
+    if (short !== undefined && long !== undefined) {
+      return {
+        bytes: new Uint8Array(0),
+        fixups: [],
+        jump: { short: bytesOf(short, 1), long: bytesOf(long, longSize), longSize, target },
+      };
+    }
+    const size = isShort(candidate.form) ? 1 : longSize;
+    const opcode = bytesOf(candidate.form, size);
+    const bytes = new Uint8Array(opcode.length + size);
+    bytes.set(opcode);
+    const kind = candidate.form.name.startsWith('Call') ? 'call' : 'branch';
+    const fixup: EncodedFixup = {
+      offset: opcode.length,
+      size,
+      expression: target,
+      kind,
+      bias: size,
+      relaxableGot: 'none',
+    };
+    return { bytes, fixups: [fixup], jump: undefined };
+  }
+
+  private run(bits: 32 | 64): Uint8Array {
+    const encoder = this.encoders[bits];
+    encoder.encode(this.instruction, 0n);
+    return encoder.takeBuffer();
+  }
+
+  private encodeForm(
+    text: InstructionText,
+    { form, reading, args }: Candidate,
+    context: EncoderContext,
+  ): EncodedInstruction {
+    const { bits } = context;
+    const { instruction } = this;
+    instruction.code = form.code;
+    instruction.segmentPrefix = Register.None;
+    instruction.opMask = Register.None;
+    instruction.zeroingMasking = false;
+    instruction.isBroadcast = false;
+    let memory: (Argument & { kind: 'memory' }) | undefined;
+    const immediates: { expression: Expression; value: Value | undefined; signed: boolean }[] = [];
+    let far = false;
+    form.kinds.forEach((kind, index) => {
+      const argument = args[index];
+      if (argument.kind === 'memory') memory = argument;
+      if (kind === K.farbr2_2 || kind === K.farbr4_2) far = true;
+      else setOperand(instruction, index, kind, argument, bits);
+      if (isImmediate(kind)) {
+        const given = argument.kind === 'immediate' ? argument : undefined;
+        const implied = kind === K.imm8_const_1 ? 1n : 10n;
+        immediates.push({
+          expression: given?.operand.kind === 'immediate' ? given.operand.expression : numberExpression(implied),
+          value:
+            given === undefined
+              ? { number: implied, add: undefined, sub: undefined, modifier: undefined }
+              : given.value,
+          signed: kind === K.imm32sex64,
+        });
+        if (kind === K.imm8_const_1) immediates.pop();
+      }
+    });
+    if (far) return this.encodeFar(text, form, context);
+    const symbolicDisplacement = memory === undefined ? false : setMemory(instruction, memory, form, bits, reading);
+    let encoded: Uint8Array;
+    try {
+      encoded = this.run(bits);
+    } catch (error) {
+      throw new StatementError(
+        `'${text.mnemonic}' cannot be encoded with these operands: ${encoderMessage(error)}`,
+        text.start,
+        text.end,
+      );
+    }
+    if (immediates.length === 0 && !symbolicDisplacement) {
+      return { bytes: addPrefixes(encoded, text.prefixes, text.rex), fixups: [], jump: undefined };
+    }
+    const offsets = this.encoders[bits].getConstantOffsets();
+    const { displacementOffset, displacementSize, immediateOffset, immediateOffset2, immediateSize, immediateSize2 } =
+      offsets;
+    offsets.free();
+    const bytes = addPrefixes(encoded, text.prefixes, text.rex);
+    const shift = bytes.length - encoded.length;
+    const fixups: EncodedFixup[] = [];
+    if (symbolicDisplacement && memory !== undefined) {
+      const { displacement, base } = memory.operand;
+      const relative = base?.class === 'ip64' || base?.class === 'ip32';
+      const offset = displacementOffset + shift;
+      bytes.fill(0, offset, offset + displacementSize);
+      const wide = bits === 64 && base?.size !== 32 && memory.operand.index?.size !== 32;
+      fixups.push({
+        offset,
+        size: displacementSize,
+        expression: displacement ?? numberExpression(0n),
+        kind: relative ? 'relative' : displacementSize === 4 && wide ? 'signed' : 'absolute',
+        bias: relative ? bytes.length - offset : 0,
+        relaxableGot: !GOT_RELAXABLE.test(form.name)
+          ? 'none'
+          : /^(?:Call|Jmp)_/.test(form.name) || ((encoded[displacementOffset - 3] ?? 0) & 0xf0) !== 0x40
+            ? 'plain'
+            : 'rex',
+      });
+    }
+    immediates.forEach(({ expression, value, signed }, index) => {
+      const offset = (index === 0 ? immediateOffset : immediateOffset2) + shift;
+      const size = index === 0 ? immediateSize : immediateSize2;
+      if (value !== undefined && isConstant(value)) {
+        for (let byte = 0; byte < size; byte++)
+          bytes[offset + byte] = Number((value.number >> BigInt(8 * byte)) & 0xffn);
+      } else {
+        fixups.push({
+          offset,
+          size,
+          expression,
+          kind: signed && size === 4 ? 'signed' : 'absolute',
+          bias: 0,
+          relaxableGot: 'none',
+        });
+      }
+    });
+    return { bytes, fixups, jump: undefined };
+  }
+
+  /** `ljmp $selector,$offset` */
+  private encodeFar(text: InstructionText, form: Form, context: EncoderContext): EncodedInstruction {
+    const [selector, offset] = text.operands as [Operand, Operand];
+    const size = form.kinds[0] === K.farbr2_2 ? 2 : 4;
+    this.instruction.code = form.code;
+    this.instruction.setOpKind(0, size === 2 ? OpKind.FarBranch16 : OpKind.FarBranch32);
+    this.instruction.farBranchSelector = 0;
+    if (size === 2) this.instruction.farBranch16 = 0;
+    else this.instruction.farBranch32 = 0;
+    const bytes = addPrefixes(this.run(context.bits), text.prefixes, text.rex);
+    const fixup = (operand: Operand, at: number, width: number): EncodedFixup => ({
+      offset: at,
+      size: width,
+      expression: operand.kind === 'immediate' ? operand.expression : numberExpression(0n),
+      kind: 'absolute',
+      bias: 0,
+      relaxableGot: 'none',
+    });
+    return {
+      bytes,
+      fixups: [fixup(offset, bytes.length - 2 - size, size), fixup(selector, bytes.length - 2, 2)],
+      jump: undefined,
+    };
+  }
+}
+
+function encoderMessage(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/ \(.*\)$/, '');
+}
+
+function toArgument(operand: Operand, context: EncoderContext): Argument {
+  if (operand.kind === 'register') return { kind: 'register', register: operand.register, operand };
+  if (operand.kind === 'immediate') return { kind: 'immediate', value: context.evaluate(operand.expression), operand };
+  const displacement = operand.displacement === undefined ? undefined : context.evaluate(operand.displacement);
+  return { kind: 'memory', displacement, operand };
+}
+
+/** AT&T writes operands the other way round, except two immediates (ENTER, far branches). */
+function intelOrder(written: readonly Argument[], reading: Reading): readonly Argument[] {
+  const bothImmediate = written.length === 2 && written.every((argument) => argument.kind === 'immediate');
+  const args = bothImmediate ? [...written] : [...written].reverse();
+  if (reading.predicate !== undefined) {
+    const operand: Operand = {
+      kind: 'immediate',
+      expression: numberExpression(BigInt(reading.predicate)),
+      start: 0,
+      end: 0,
+    };
+    args.push({
+      kind: 'immediate',
+      value: { number: BigInt(reading.predicate), add: undefined, sub: undefined, modifier: undefined },
+      operand,
+    });
+  }
+  return args;
+}
+
+/** TEST and XCHG do not care which operand comes first. */
+function ordersOf(reading: Reading, args: readonly Argument[]): (readonly Argument[])[] {
+  if ((reading.mnemonic === 'test' || reading.mnemonic === 'xchg') && args.length === 2)
+    return [args, [...args].reverse()];
+  return [args];
+}
+
+function isFar(form: Form): boolean {
+  return /_m16(?:16|32|64)$|_ptr16/.test(form.name) || form.name.startsWith('Retf');
+}
+
+/** What a mnemonic's reading says against a form, its operands aside. */
+function admits(form: Form, reading: Reading, args: readonly Argument[], bits: 32 | 64): boolean {
+  const selector =
+    form.kinds.includes(K.seg_reg) &&
+    form.name.startsWith('Mov_') &&
+    args.some((argument) => argument.kind === 'memory');
+  if (reading.suffix !== '' && form.suffix !== reading.suffix && !selector && !ignoresSuffix(form)) return false;
+  if (reading.sourceSuffix !== '' && form.sourceSuffix !== reading.sourceSuffix) return false;
+  if (reading.only === 'far' && !isFar(form)) return false;
+  if (reading.only === 'near' && isFar(form)) return false;
+  if (/^F(?:sub|div)r?p?_/.test(form.name) && (reading.only === 'reversed') !== form.name.endsWith('_sti_st0'))
+    return false;
+  const absolute = form.kinds.includes(K.imm64) || form.kinds.includes(K.mem_offs);
+  if (reading.only === 'movabs' && !absolute) return false;
+  return !isBranch(form) || bits === 64
+    ? form.suffix !== 'w' || !isBranch(form) || reading.suffix === 'w'
+    : form.suffix === 'l' || reading.suffix === 'w';
+}
+
+/** Descriptor-table instructions accept a suffix that says nothing. */
+function ignoresSuffix(form: Form): boolean {
+  return /^(?:Lgdt|Lidt|Sgdt|Sidt|Invlpg)_/.test(form.name);
+}
+
+/** `fits`, with what the reading adds: targets of jumps, MOVABS and indirect operands. */
+function fitsHere(kind: OpCodeOperandKind, argument: Argument, form: Form, reading: Reading, bits: 32 | 64): boolean {
+  if (BRANCH_SIZE.has(kind)) {
+    if (argument.kind !== 'memory') return false;
+    const { operand } = argument;
+    return (
+      !operand.indirect &&
+      operand.base === undefined &&
+      operand.index === undefined &&
+      operand.segment === undefined &&
+      operand.displacement !== undefined
+    );
+  }
+  if (kind === K.farbr2_2 || kind === K.farbr4_2) return argument.kind === 'immediate';
+  if (reading.only === 'movabs') {
+    if (kind === K.imm64) return argument.kind === 'immediate';
+    if (kind === K.mem_offs)
+      return argument.kind === 'memory' && argument.operand.base === undefined && argument.operand.index === undefined;
+  }
+  return fits(kind, argument, form, bits);
+}
+
+/** Among what fits: the operand size as decides without a suffix, then the shortest, then the first in opcode order. */
+function pick(candidates: readonly Candidate[], text: InstructionText, context: EncoderContext): Candidate {
+  let left = candidates;
+  const suffixes = new Set(candidates.map(({ form }) => form.suffix));
+  if (suffixes.size > 1) {
+    const wide = context.bits === 64 && candidates.some(({ form }) => form.default64 && form.suffix === 'q');
+    const preferred = wide ? 'q' : suffixes.has('l') && !/^f/.test(text.mnemonic) ? 'l' : undefined;
+    if (preferred !== undefined && suffixes.has(preferred)) {
+      left = candidates.filter(({ form }) => form.suffix === preferred);
+      const memory = text.operands.some((operand) => operand.kind === 'memory');
+      const sized = text.operands.some(
+        (operand) =>
+          operand.kind === 'register' && operand.register.class !== 'segment' && operand.register.name !== 'cl',
+      );
+      if (!wide && memory && !sized && suffixes.has('b') && suffixes.has('w')) {
+        context.warn(
+          `the operand size is not given; using 32 bits (write '${text.mnemonic}l', or '${text.mnemonic}b', 'w' or 'q' for another)`,
+        );
+      }
+    }
+  }
+  const cost = ({ form }: Candidate): number =>
+    form.cost + (form.addressSize !== 0 && form.addressSize !== context.bits ? 1 : 0);
+  return left.reduce((best, candidate) => (cost(candidate) < cost(best) ? candidate : best));
+}
+
+function isImmediate(kind: OpCodeOperandKind): boolean {
+  return kind >= K.imm4_m2z && kind <= K.imm64;
+}
+
+const IMMEDIATE_KIND: ReadonlyMap<OpCodeOperandKind, OpKind> = new Map([
+  [K.imm4_m2z, OpKind.Immediate8],
+  [K.imm8, OpKind.Immediate8],
+  [K.imm8_const_1, OpKind.Immediate8],
+  [K.imm8sex16, OpKind.Immediate8to16],
+  [K.imm8sex32, OpKind.Immediate8to32],
+  [K.imm8sex64, OpKind.Immediate8to64],
+  [K.imm16, OpKind.Immediate16],
+  [K.imm32, OpKind.Immediate32],
+  [K.imm32sex64, OpKind.Immediate32to64],
+  [K.imm64, OpKind.Immediate64],
+]);
+
+const IMPLIED_REGISTER: ReadonlyMap<OpCodeOperandKind, Register> = new Map([
+  [K.al, Register.AL],
+  [K.ax, Register.AX],
+  [K.eax, Register.EAX],
+  [K.rax, Register.RAX],
+  [K.dx, Register.DX],
+  [K.st0, Register.ST0],
+  [K.sti_opcode, Register.ST1],
+]);
+
+function setOperand(
+  instruction: Instruction,
+  index: number,
+  kind: OpCodeOperandKind,
+  argument: Argument,
+  bits: 32 | 64,
+): void {
+  const immediate = IMMEDIATE_KIND.get(kind);
+  if (immediate !== undefined) {
+    const isSecond =
+      kind === K.imm8 &&
+      index > 0 &&
+      instruction.opKind(index - 1) >= OpKind.Immediate8 &&
+      instruction.opKind(index - 1) <= OpKind.Immediate16;
+    instruction.setOpKind(index, isSecond ? OpKind.Immediate8_2nd : immediate);
+    if (isSecond) instruction.immediate8_2nd = 0;
+    else instruction.setImmediateI32(index, kind === K.imm8_const_1 ? 1 : 0);
+    return;
+  }
+  const string = stringOperand(kind, argument, bits);
+  if (string !== undefined) {
+    instruction.setOpKind(index, string);
+    if (
+      argument.kind === 'memory' &&
+      argument.operand.segment !== undefined &&
+      kind !== K.es_rDI &&
+      argument.operand.segment.register !== Register.DS
+    ) {
+      instruction.segmentPrefix = argument.operand.segment.register;
+    }
+    return;
+  }
+  if (kind === K.seg_rBX_al) {
+    instruction.setOpKind(index, OpKind.Memory);
+    instruction.memoryBase = bits === 64 ? Register.RBX : Register.EBX;
+    instruction.memoryIndex = Register.AL;
+    instruction.memoryIndexScale = 1;
+    instruction.memoryDisplSize = 0;
+    instruction.memoryDisplacement = 0n;
+    return;
+  }
+  if (argument.kind === 'memory' && kind !== K.dx) {
+    instruction.setOpKind(index, OpKind.Memory);
+    return;
+  }
+  instruction.setOpKind(index, OpKind.Register);
+  instruction.setOpRegister(
+    index,
+    argument.kind === 'register' ? argument.register.register : (IMPLIED_REGISTER.get(kind) ?? Register.None),
+  );
+  if (argument.kind === 'register' && argument.operand.mask !== undefined) {
+    instruction.opMask = argument.operand.mask.register;
+    instruction.zeroingMasking = argument.operand.zeroing ?? false;
+  }
+}
+
+function stringOperand(kind: OpCodeOperandKind, argument: Argument, bits: 32 | 64): OpKind | undefined {
+  const width = argument.kind === 'memory' ? (argument.operand.base?.size ?? bits) : bits;
+  const byWidth = (narrow: OpKind, middle: OpKind, wide: OpKind): OpKind =>
+    width === 64 ? wide : width === 32 ? middle : narrow;
+  switch (kind) {
+    case K.seg_rSI:
+      return byWidth(OpKind.MemorySegSI, OpKind.MemorySegESI, OpKind.MemorySegRSI);
+    case K.es_rDI:
+      return byWidth(OpKind.MemoryESDI, OpKind.MemoryESEDI, OpKind.MemoryESRDI);
+    case K.seg_rDI:
+      return byWidth(OpKind.MemorySegDI, OpKind.MemorySegEDI, OpKind.MemorySegRDI);
+    default:
+      return undefined;
+  }
+}
+
+/** Fills in the memory operand. Returns true if the displacement is to be patched afterwards. */
+function setMemory(
+  instruction: Instruction,
+  argument: Argument & { kind: 'memory' },
+  form: Form,
+  bits: 32 | 64,
+  reading: Reading,
+): boolean {
+  const { base, index, scale, segment, mask, zeroing, broadcast } = argument.operand;
+  const { displacement } = argument;
+  const stringMemory = form.kinds.some(
+    (kind) => kind === K.seg_rSI || kind === K.es_rDI || kind === K.seg_rDI || kind === K.seg_rBX_al || kind === K.dx,
+  );
+  if (stringMemory) return false;
+  if (mask !== undefined) {
+    instruction.opMask = mask.register;
+    instruction.zeroingMasking = zeroing ?? false;
+  }
+  if (broadcast === true) instruction.isBroadcast = true;
+  if (segment !== undefined && segment.register !== defaultSegment(base?.name))
+    instruction.segmentPrefix = segment.register;
+  instruction.memoryBase = base?.register ?? Register.None;
+  instruction.memoryIndex = index?.register ?? Register.None;
+  instruction.memoryIndexScale = scale;
+  const wide = base?.size === 64 || (bits === 64 && base === undefined && index?.size !== 32);
+  const full = base?.size === 16 ? 2 : wide ? 8 : 4;
+  const relative = base?.class === 'ip64' || base?.class === 'ip32';
+  const symbolic =
+    argument.operand.displacement !== undefined && (displacement === undefined || !isConstant(displacement));
+  const number = displacement?.number ?? 0n;
+  const moffs = form.kinds.includes(K.mem_offs);
+  if (moffs) {
+    instruction.memoryDisplSize = bits === 64 ? 8 : 4;
+    instruction.memoryDisplacement = symbolic ? 0n : BigInt.asUintN(bits, number);
+    return symbolic;
+  }
+  if (relative) {
+    instruction.memoryDisplSize = full;
+    instruction.memoryDisplacement = 0n;
+    return true;
+  }
+  const truncated = wide ? number : BigInt.asIntN(32, number);
+  if (!symbolic && wide && BigInt.asIntN(32, number) !== number) {
+    const { start, end } = argument.operand.displacement as Expression;
+    throw new StatementError(
+      `the displacement ${hex(number)} does not fit in 32 signed bits${reading.mnemonic === 'mov' ? ' (movabs takes 64)' : ''}`,
+      start,
+      end,
+    );
+  }
+  const noRegister = base === undefined;
+  const short = truncated >= -128n && truncated <= 127n;
+  instruction.memoryDisplSize =
+    symbolic || noRegister
+      ? full
+      : truncated === 0n
+        ? /^[re]?bp$|^r13d?$/.test(base.name)
+          ? 1
+          : 0
+        : short || (!form.legacy && truncated % 4n === 0n && truncated >= -8192n && truncated < 8192n)
+          ? 1
+          : full;
+  instruction.memoryDisplacement = symbolic ? 0n : BigInt.asUintN(wide ? 64 : 32, truncated);
+  return symbolic;
+}
+
+export function hex(value: bigint): string {
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+function defaultSegment(base: string | undefined): Register {
+  return base !== undefined && /^[re]?[sb]p$/.test(base) ? Register.SS : Register.DS;
+}
+
+/** Adds prefixes written by the programmer and puts all of them in the order as has them. */
+function addPrefixes(encoded: Uint8Array, prefixes: readonly number[], rex: number): Uint8Array {
+  let count = 0;
+  while (PREFIX_ORDER[encoded[count] ?? 0] !== undefined) count++;
+  if (count + prefixes.length < 2 && prefixes.length === 0 && rex === 0) return encoded;
+  const own = [...encoded.subarray(0, count)];
+  const all = [...prefixes, ...own].sort((a, b) => (PREFIX_ORDER[a] ?? 0) - (PREFIX_ORDER[b] ?? 0));
+  const rest = [...encoded.subarray(count)];
+  if (rex !== 0) {
+    if (((rest[0] ?? 0) & 0xf0) === 0x40) rest[0] = rest[0] | rex;
+    else rest.unshift(rex);
+  }
+  return Uint8Array.from([...all, ...rest]);
+}

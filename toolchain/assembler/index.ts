@@ -1,0 +1,11 @@
+/** The assembler's face. */
+export {
+  assemble,
+  type AssembleOptions,
+  type AssembleResult,
+  type MacroCall,
+  type SymbolDefinitionSite,
+} from './assembler';
+export type { AsmMacro, MacroParameter } from './macros';
+export { signatureOf } from './macros';
+export type { SymbolReference } from './symbols';
