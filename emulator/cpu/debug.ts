@@ -88,7 +88,7 @@ export function dataBreakpointRanges(state: CpuState): { va: bigint; length: num
 
 interface EnabledBreakpoint {
   readonly index: number;
-  readonly on: number;
+  readonly on: BreakOn;
   /** Linear address, or port, of the first byte. */
   readonly first: bigint;
   readonly length: number;
@@ -98,7 +98,7 @@ function enabled(state: CpuState): EnabledBreakpoint[] {
   const list: EnabledBreakpoint[] = [];
   for (let index = 0; index < 4; index++) {
     if (!(state.dr7 & ((Dr7.L0 | Dr7.G0) << (2 * index)))) continue;
-    const on = (state.dr7 >>> (16 + 4 * index)) & 3;
+    const on: BreakOn = (state.dr7 >>> (16 + 4 * index)) & 3;
     // LEN: 1, 2, 8 or 4 bytes; the address is aligned to it (SDM vol. 3, section 17.2.5).
     const length = on === BreakOn.EXECUTE ? 1 : [1, 2, 8, 4][(state.dr7 >>> (18 + 4 * index)) & 3];
     list.push({ index, on, first: state.breakpointAddresses[index] & ~BigInt(length - 1), length });
@@ -106,7 +106,7 @@ function enabled(state: CpuState): EnabledBreakpoint[] {
   return list;
 }
 
-function matching(state: CpuState, va: bigint, size: number, wanted: (on: number) => boolean): number {
+function matching(state: CpuState, va: bigint, size: number, wanted: (on: BreakOn) => boolean): number {
   let bits = 0;
   for (const { index, on, first, length } of enabled(state)) {
     if (wanted(on) && va < first + BigInt(length) && first < va + BigInt(size)) bits |= Dr6.B0 << index;
