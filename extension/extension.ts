@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import * as vscode from 'vscode';
 import { adapterFactory } from './adapter-process';
 import { registerCommands } from './commands';
-import { LaunchConfigurations } from './launch-configurations';
+import { dynamicConfigurations, LaunchConfigurations } from './launch-configurations';
 import { Listings } from './listing';
 import { DEBUG_TYPE } from './requests';
 import { SerialTerminals } from './serial-terminal';
@@ -11,23 +11,15 @@ import { Sessions } from './sessions';
 import { StatusItem } from './views/status';
 import { createViews } from './views/views';
 
-/** The part of package.json read here: the launch attributes are described there alone. */
-interface Manifest {
-  contributes: { debuggers: [{ configurationAttributes: { launch: { properties: Record<string, unknown> } } }] };
-}
-
 export function activate(context: vscode.ExtensionContext): void {
-  const manifest = context.extension.packageJSON as Manifest;
-  const attributes = Object.keys(manifest.contributes.debuggers[0].configurationAttributes.launch.properties);
-  const configurations = new LaunchConfigurations(context.extensionPath, attributes);
   const sessions = new Sessions();
   context.subscriptions.push(
     sessions,
     vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, adapterFactory(context.extensionPath)),
-    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, configurations),
+    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, new LaunchConfigurations(context.extensionPath)),
     vscode.debug.registerDebugConfigurationProvider(
       DEBUG_TYPE,
-      configurations,
+      dynamicConfigurations,
       vscode.DebugConfigurationProviderTriggerKind.Dynamic,
     ),
     ...createViews(context.extensionUri, sessions),

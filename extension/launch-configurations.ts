@@ -1,8 +1,10 @@
-/** Launch configurations: those offered for an open file, what is filled in, and what is refused with a reason. */
-import { existsSync, statSync } from 'node:fs';
+/**
+ * Launch configurations: those offered for an open file, and what is filled in. What is wrong in one the adapter tells;
+ * VS Code shows it with a button that opens launch.json.
+ */
+import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
-import { unknownAttribute } from './launch-attributes';
 import { DEBUG_TYPE } from './requests';
 
 /** Languages of editors whose file can be launched. */
@@ -14,21 +16,17 @@ export function configurationFor(program: string): vscode.DebugConfiguration {
   return { type: DEBUG_TYPE, request: 'launch', name: `Ringside: ${basename(program)}`, program };
 }
 
-export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
-  /** @param attributes names of the attributes package.json documents */
-  constructor(
-    private readonly extensionPath: string,
-    private readonly attributes: readonly string[],
-  ) {}
-
-  /** For "create a launch.json file" and for the list of dynamic configurations. */
-  provideDebugConfigurations(): vscode.DebugConfiguration[] {
+/** For the list of configurations that need no launch.json: the program in the active editor. */
+export const dynamicConfigurations: vscode.DebugConfigurationProvider = {
+  provideDebugConfigurations() {
     const open = openProgram();
-    return [
-      ...(open ? [configurationFor(open)] : []),
-      { ...configurationFor('${file}'), name: 'Ringside: the open file' },
-    ];
-  }
+    return open === undefined ? [] : [configurationFor(open)];
+  },
+};
+
+/** Fills in what a configuration leaves out. */
+export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
+  constructor(private readonly extensionPath: string) {}
 
   resolveDebugConfiguration(
     _folder: vscode.WorkspaceFolder | undefined,
@@ -47,17 +45,11 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
   resolveDebugConfigurationWithSubstitutedVariables(
     folder: vscode.WorkspaceFolder | undefined,
     configuration: vscode.DebugConfiguration,
-  ): vscode.DebugConfiguration | undefined {
-    const problem =
-      unknownAttribute(Object.keys(configuration), this.attributes) ?? programProblem(configuration.program);
-    if (problem) {
-      void refuse(problem, folder);
-      return undefined;
-    }
+  ): vscode.DebugConfiguration {
     return {
+      serial: 'terminal',
       ...configuration,
-      kernel: absolute((configuration.kernel as string | undefined) ?? this.defaultKernel(folder), folder),
-      serial: (configuration.serial as string | undefined) ?? 'terminal',
+      kernel: absolute((configuration.kernel as unknown) ?? this.defaultKernel(folder), folder),
     };
   }
 
@@ -75,21 +67,8 @@ function openProgram(): string | undefined {
   return launchable ? document.fileName : undefined;
 }
 
-function programProblem(program: unknown): string | undefined {
-  if (typeof program !== 'string' || program === '') return 'The launch configuration names no `program`.';
-  if (!existsSync(program))
-    return `The program ${program} does not exist. Check "program" in the launch configuration.`;
-  if (!statSync(program).isFile()) return `The program ${program} is a folder; name the file in it that holds _start.`;
-  return undefined;
-}
-
-function absolute(path: string, folder: vscode.WorkspaceFolder | undefined): string {
-  return path === '' || isAbsolute(path) || !folder ? path : join(folder.uri.fsPath, path);
-}
-
-async function refuse(problem: string, folder: vscode.WorkspaceFolder | undefined): Promise<void> {
-  const file = folder && join(folder.uri.fsPath, '.vscode', 'launch.json');
-  const open = 'Open launch.json';
-  const chosen = await vscode.window.showErrorMessage(problem, ...(file && existsSync(file) ? [open] : []));
-  if (chosen === open && file) await vscode.window.showTextDocument(vscode.Uri.file(file));
+/** A relative path is one in the workspace folder; what is no path is left for the adapter to refuse. */
+function absolute(path: unknown, folder: vscode.WorkspaceFolder | undefined): unknown {
+  if (typeof path !== 'string' || path === '' || isAbsolute(path) || !folder) return path;
+  return join(folder.uri.fsPath, path);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { activeSession, hello, openFile, samples, stopDebugging, Stops } from './support/editor';
+import { activeSession, hello, openFile, samples, stopDebugging, Stops, until } from './support/editor';
 
 describe('launch configurations', () => {
   const folder = vscode.workspace.workspaceFolders?.[0];
@@ -34,15 +34,21 @@ describe('launch configurations', () => {
     assert.equal((await stops.next()).reason, 'entry');
   });
 
-  for (const [problem, attributes] of [
-    ['an unknown attribute', { program: hello, memroy: '64M' }],
-    ['a program that does not exist', { program: join(samples, 'no-such.S') }],
-    ['a folder as program', { program: samples }],
+  for (const [problem, attributes, message] of [
+    ['an unknown attribute', { program: hello, memroy: '64M' }, /"memroy".*"memory"/],
+    ['a program that does not exist', { program: join(samples, 'no-such.S') }, /no-such\.S/],
+    ['a folder as program', { program: samples }, /samples/],
+    ['a CPU model there is none of', { program: hello, cpu: 'z80' }, /z80.*intel/],
   ] as const) {
-    it(`refuses ${problem} before a session starts`, async () => {
+    it(`tells what is wrong with ${problem}`, async () => {
+      const refusal = stops.refusal('launch');
       const configuration = { type: 'ringside', request: 'launch', name: problem, ...attributes };
-      await vscode.debug.startDebugging(folder, configuration);
-      assert.equal(vscode.debug.activeDebugSession, undefined);
+      await vscode.debug.startDebugging(folder, configuration).then(
+        () => {},
+        () => {}, // A run under test may not show the dialog that tells the user.
+      );
+      assert.match(await refusal, message);
+      await until('no session to be left', () => vscode.debug.activeDebugSession === undefined);
     });
   }
 });

@@ -34,11 +34,11 @@ export async function openFile(path: string): Promise<vscode.TextEditor> {
 export class Stops implements vscode.Disposable {
   private readonly events: DebugProtocol.StoppedEvent['body'][] = [];
   private taken = 0;
-  private readonly answers: string[] = [];
+  private readonly answers: DebugProtocol.Response[] = [];
   private readonly registration = vscode.debug.registerDebugAdapterTrackerFactory('ringside', {
     createDebugAdapterTracker: () => ({
       onDidSendMessage: (message: DebugProtocol.Event | DebugProtocol.Response) => {
-        if ('command' in message) this.answers.push(message.command);
+        if ('command' in message) this.answers.push(message);
         else if (message.event === 'stopped') this.events.push((message as DebugProtocol.StoppedEvent).body);
       },
     }),
@@ -51,10 +51,19 @@ export class Stops implements vscode.Disposable {
 
   /** Does something that makes the editor send a request, and waits for its answer. */
   async answered(command: string, action: () => void): Promise<void> {
-    const count = (): number => this.answers.filter((each) => each === command).length;
+    const count = (): number => this.answers.filter((each) => each.command === command).length;
     const before = count();
     action();
     await until(`the answer to ${command}`, () => count() > before);
+  }
+
+  /** The message of a request that the adapter refuses. */
+  async refusal(command: string): Promise<string> {
+    const answer = await until(`${command} to be refused`, () =>
+      this.answers.find((each) => each.command === command && !each.success),
+    );
+    const { error } = (answer as DebugProtocol.ErrorResponse).body;
+    return error?.format ?? answer.message ?? '';
   }
 
   dispose(): void {
