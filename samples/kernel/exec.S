@@ -13,7 +13,7 @@
 #define ARGUMENTS_MAX           2048
 #define ENVIRONMENT_MAX         4096
 #define HEAP_MAX                0x10000000
-#define CPUID_VENDOR_INTEL_EBX  0x756e6547      /* "Genu" of "GenuineIntel" */
+#define CPUID_VENDOR_AMD_EBX    0x68747541      /* "Auth" of "AuthenticAMD" */
 
 	.text
 
@@ -279,8 +279,8 @@ SYM_FUNC_START_LOCAL(map_vdso32)
 	cpuid
 	movl	$vdso32_sysenter, %eax
 	movl	$vdso32_syscall, %edx
-	cmpl	$CPUID_VENDOR_INTEL_EBX, %ebx
-	cmovnel	%edx, %eax
+	cmpl	$CPUID_VENDOR_AMD_EBX, %ebx
+	cmovel	%edx, %eax
 	movq	%rax, sysinfo
 	popq	%rbx
 	ret
