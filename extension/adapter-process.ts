@@ -8,7 +8,7 @@ export function adapterFactory(extensionPath: string): vscode.DebugAdapterDescri
   return {
     createDebugAdapterDescriptor() {
       if (!existsSync(program)) throw new Error(`The debug adapter is missing (${program}): run "npm run build".`);
-      return new vscode.DebugAdapterExecutable(process.execPath, ['--enable-source-maps', program], {
+      return new vscode.DebugAdapterExecutable(process.execPath, [program], {
         env: { ELECTRON_RUN_AS_NODE: '1' },
       });
     },

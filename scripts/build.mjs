@@ -13,8 +13,6 @@ const node = {
   target: 'node20',
   bundle: true,
   sourcemap: true,
-  // Guest code never sees these names; error messages and profiles do.
-  keepNames: true,
   minify: true,
   logLevel: 'warning',
   absWorkingDir: root,
