@@ -23,7 +23,12 @@ export const CPU_EXCEPTIONS: readonly CpuException[] = (
     [10, '#TS', 'invalid TSS', 'A task-state segment, or a stack segment named in it, is not usable.'],
     [11, '#NP', 'segment not present', 'A segment or gate descriptor has its P bit clear.'],
     [12, '#SS', 'stack-segment fault', 'A stack access is out of its segment, or to a non-canonical address.'],
-    [13, '#GP', 'general protection', 'A protection rule without an exception of its own was broken: a privileged instruction in ring 3, a bad selector, a non-canonical address, a reserved bit.'],
+    [
+      13,
+      '#GP',
+      'general protection',
+      'A protection rule without an exception of its own was broken: a privileged instruction in ring 3, a bad selector, a non-canonical address, a reserved bit.',
+    ],
     [14, '#PF', 'page fault', 'The page tables do not allow this access.'],
     [16, '#MF', 'x87 floating-point error', 'An unmasked x87 exception is pending.'],
     [17, '#AC', 'alignment check', 'A misaligned access in ring 3 with CR0.AM and RFLAGS.AC set.'],
@@ -67,6 +72,9 @@ export function describeErrorCode(vector: number, errorCode: number): string {
   if (errorCode === 0) return 'error code 0: no particular selector';
   const table = errorCode & 2 ? 'IDT' : errorCode & 4 ? 'LDT' : 'GDT';
   const index = errorCode >> 3;
-  const place = table === 'IDT' ? `gate ${index} of the IDT` : `selector 0x${(errorCode & 0xfff8).toString(16)} (entry ${index} of the ${table})`;
+  const place =
+    table === 'IDT'
+      ? `gate ${index} of the IDT`
+      : `selector 0x${(errorCode & 0xfff8).toString(16)} (entry ${index} of the ${table})`;
   return `error code ${hex}: ${place}${errorCode & 1 ? ', while an external event was delivered' : ''}`;
 }

@@ -61,7 +61,7 @@ function rowsBefore(target: DisassemblyTarget, va: bigint, count: number): Disas
   const anchor = target.anchorBefore(from) ?? firstKnown(target, from, va) ?? alignedStart(target, from, va);
   const limits = [...limitsIn(target, anchor, va), va];
   const rows: DisassembledRow[] = [];
-  for (let at = anchor; at < va; ) {
+  for (let at = anchor; at < va;) {
     const row = rowAt(target, at, nextLimit(limits, at));
     rows.push(row);
     at += BigInt(Math.max(1, row.bytes.length));

@@ -1,5 +1,12 @@
 /** What one executed instruction changed, and where each new value came from. */
-import { InstructionInfoFactory, MemorySizeExt, Mnemonic, OpAccess, Register as IcedRegister, RegisterExt } from 'iced-x86';
+import {
+  InstructionInfoFactory,
+  MemorySizeExt,
+  Mnemonic,
+  OpAccess,
+  Register as IcedRegister,
+  RegisterExt,
+} from 'iced-x86';
 import type { Instruction, UsedMemory } from 'iced-x86';
 import { describeNumber } from './expressions/format';
 import { RFLAGS_FIELDS, fieldValue } from './fields';
@@ -45,7 +52,17 @@ const WATCHED: readonly (readonly [label: string, register: string])[] = [
 ];
 
 /** MSRs that WRMSR and SWAPGS on the system-call path change. */
-const WATCHED_MSRS = ['star', 'lstar', 'cstar', 'fmask', 'kernel_gs_base', 'sysenter_cs', 'sysenter_esp', 'sysenter_eip', 'tsc_aux'];
+const WATCHED_MSRS = [
+  'star',
+  'lstar',
+  'cstar',
+  'fmask',
+  'kernel_gs_base',
+  'sysenter_cs',
+  'sysenter_esp',
+  'sysenter_eip',
+  'tsc_aux',
+];
 
 interface Snapshot {
   readonly values: ReadonlyMap<string, bigint>;
@@ -75,7 +92,12 @@ export function recordInstruction(target: Target): () => InstructionRecord {
       // A push is worth telling even if the same value happened to be there.
       const told = isPush(facts?.mnemonic) || Buffer.compare(old, now) !== 0;
       if (now.length < old.length || !told) continue;
-      effects.push({ target: `[${hex(va)}]`, before: bytesText(target, old), after: bytesText(target, now), source: '' });
+      effects.push({
+        target: `[${hex(va)}]`,
+        before: bytesText(target, old),
+        after: bytesText(target, now),
+        source: '',
+      });
     }
     for (const [label, value] of after.values) {
       const old = before.values.get(label) ?? 0n;

@@ -49,12 +49,7 @@ export function readFrameRegister(
   return shared && whole !== 'cs' && whole !== 'ss' ? register.read(target.machine) : undefined;
 }
 
-function writeFrameRegister(
-  target: Target,
-  outer: UnwoundFrame | undefined,
-  register: Register,
-  value: bigint,
-): void {
+function writeFrameRegister(target: Target, outer: UnwoundFrame | undefined, register: Register, value: bigint): void {
   if (!outer) {
     writeRegister(target.machine, register, value);
     return;

@@ -19,7 +19,8 @@ import type { Target } from './target';
 const ENTRY = 'system-call-entry';
 const EXIT = 'system-call-exit';
 
-const CALL_CONDITION = 'A call name or number (write, 1), several (read,write), or an expression over nr, its arguments by name (fd == 1), arg1…arg6';
+const CALL_CONDITION =
+  'A call name or number (write, 1), several (read,write), or an expression over nr, its arguments by name (fd == 1), arg1…arg6';
 
 /** The filters a client shows, as a capability. */
 export const EXCEPTION_FILTERS: DebugProtocol.ExceptionBreakpointsFilter[] = [
@@ -182,7 +183,11 @@ function describeCall(
     return `${parameter.name} = ${describeArgument(target, parameter, call.arguments[index])}`;
   });
   const text = `${name}(${values?.join(', ') ?? ''}) by ${gate.toUpperCase()}`;
-  return { exceptionId: 'system-call entry', description: text, details: `${text}\nNumber ${call?.number ?? 'unknown'}` };
+  return {
+    exceptionId: 'system-call entry',
+    description: text,
+    details: `${text}\nNumber ${call?.number ?? 'unknown'}`,
+  };
 }
 
 /** The end of a machine that shut down. */

@@ -74,7 +74,9 @@ export class Execution {
   wake(): void {
     if (!this.asleep) return;
     this.asleep = false;
-    setImmediate(() => this.slice());
+    setImmediate(() => {
+      if (!this.disposed) this.slice();
+    });
   }
 
   /** Nothing runs any more after this, and `ended` is not called. */
@@ -91,18 +93,19 @@ export class Execution {
 
   private slice(): void {
     const deadline = performance.now() + SLICE_MS;
-    while (!this.disposed && this.running && !this.asleep) {
+    do {
       if (this.pauseRequested) {
         this.end({ kind: 'pause' });
         return;
       }
       if (this.demand?.kind === 'instruction') this.executeInstruction(this.demand.holdInterrupts);
       else this.run();
-      if (performance.now() >= deadline) {
-        setImmediate(() => this.slice());
-        return;
-      }
-    }
+      // Once the run is over, no slice may be pending: the next command starts its own.
+      if (this.disposed || !this.running || this.asleep) return;
+    } while (performance.now() < deadline);
+    setImmediate(() => {
+      if (!this.disposed) this.slice();
+    });
   }
 
   private executeInstruction(holdInterrupts: boolean): void {

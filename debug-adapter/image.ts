@@ -1,6 +1,5 @@
-import type { ElfFile } from '../toolchain';
-import type { AddressedLine } from './symbols/lines';
-import type { Listing } from './listing';
+import type { DebugInfo, ElfFile, Listing } from '../toolchain';
+import type { CodeRange } from './symbols/lines';
 
 /** A guest program or kernel, built or read, as the debugger knows it. */
 export interface Image {
@@ -11,9 +10,9 @@ export interface Image {
   readonly bytes: Uint8Array;
   /** Undefined for a flat image. */
   readonly elf: ElfFile | undefined;
-  readonly lines: readonly AddressedLine[];
-  /** Made when first asked for. */
-  readonly listing: Listing;
+  readonly debugInfo: DebugInfo | undefined;
+  /** Made when first asked for; undefined for a flat image. */
+  readonly listing: Listing | undefined;
 }
 
 /** The image's bytes at `va` as the file has them; empty outside its segments. */
@@ -25,4 +24,12 @@ export function imageBytes(image: Image, va: bigint, length: number): Uint8Array
     return segment.data.subarray(Number(offset), Number(offset) + length);
   }
   return new Uint8Array();
+}
+
+/** The executable sections of an image. */
+export function codeRanges({ elf }: Image): CodeRange[] {
+  const SHF_EXECINSTR = 4;
+  return (elf?.sections ?? [])
+    .filter(({ flags, size }) => (flags & SHF_EXECINSTR) !== 0 && size > 0)
+    .map(({ address, size }) => ({ start: address, end: address + BigInt(size) }));
 }

@@ -40,7 +40,7 @@ export function readMemory(
 function unreadable(memory: MemoryAccess, va: bigint, limit: number): number {
   let bytes = 0n;
   while (bytes < BigInt(limit)) {
-    bytes = (((va + bytes) / PAGE) + 1n) * PAGE - va;
+    bytes = ((va + bytes) / PAGE + 1n) * PAGE - va;
     if (memory.readLinear(va + bytes, 1).length > 0) break;
   }
   return Number(bytes < BigInt(limit) ? bytes : BigInt(limit));

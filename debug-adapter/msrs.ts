@@ -80,7 +80,8 @@ function registerOf(msr: MsrDescription): Register {
     fields: msr.fields.map(({ name, low, width, meaning }) => ({ name, low, width, description: meaning })),
     read: (machine) => {
       const value = available(machine, msr) ? readable(machine, msr) : undefined;
-      if (value === undefined) throw new AdapterError(`${msr.name} does not exist on this CPU model or cannot be read.`);
+      if (value === undefined)
+        throw new AdapterError(`${msr.name} does not exist on this CPU model or cannot be read.`);
       return value;
     },
     write: (machine, value) => writeChecked(machine, msr, value),
@@ -110,7 +111,9 @@ function writeChecked({ cpu }: Machine, msr: MsrDescription, value: bigint): voi
   } catch (error) {
     if (!(error instanceof GuestException)) throw error;
     if (reserved !== 0n) {
-      throw new AdapterError(`${msr.name} does not take ${hex(unsigned)}: bits ${hex(reserved)} are reserved and must be 0.`);
+      throw new AdapterError(
+        `${msr.name} does not take ${hex(unsigned)}: bits ${hex(reserved)} are reserved and must be 0.`,
+      );
     }
     if (msr.content === 'address') {
       throw new AdapterError(`${msr.name} does not take ${hex(unsigned)}: the address is not canonical.`);
@@ -147,7 +150,11 @@ function msrRow(target: Target, msr: MsrDescription, previous: MsrSnapshot | und
   };
 }
 
-function fieldRow(msr: MsrDescription, { name, low, width, meaning }: MsrDescription['fields'][number], value: bigint): MsrField {
+function fieldRow(
+  msr: MsrDescription,
+  { name, low, width, meaning }: MsrDescription['fields'][number],
+  value: bigint,
+): MsrField {
   const part = (value >> BigInt(low)) & ((1n << BigInt(width)) - 1n);
   return {
     name,

@@ -36,7 +36,8 @@ export interface PtRegsFrame {
 }
 
 /** Values and filled slots at a stop; to tell what changed since. */
-export type PtRegsSnapshot = { readonly frame: PtRegsFrame; readonly values: readonly (bigint | undefined)[] } | undefined;
+export type PtRegsSnapshot =
+  { readonly frame: PtRegsFrame; readonly values: readonly (bigint | undefined)[] } | undefined;
 
 /** Addresses from here on can be the kernel's stacks. */
 const KERNEL_HALF = 1n << 47n;
@@ -105,7 +106,8 @@ function afterStackSwitch(
 ): Pick<PtRegsFrame, 'base' | 'filled'> | undefined {
   const pointer = entry.state.registers[RSP];
   const cs = readWord(target, base + 0x88n);
-  if (pointer?.kind !== 'stack' || pointer.stack !== stack || cs === undefined || cs === 0n || cs > 0xffffn) return undefined;
+  if (pointer?.kind !== 'stack' || pointer.stack !== stack || cs === undefined || cs === 0n || cs > 0xffffn)
+    return undefined;
   return { base, filled: PT_REGS_NAMES.map((_, index) => 8 * index >= pointer.offset) };
 }
 

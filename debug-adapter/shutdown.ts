@@ -37,14 +37,18 @@ function undeliverable(target: Target, vector: number): string {
   if (descriptor.length < width) return `the IDT entry for ${name} at ${hex(entry)} is not mapped.`;
   if (!(descriptor[5] & 0x80)) return `the gate for ${name} is not present.`;
   if (!state.longMode) return `its handler or stack could not be used.`;
-  const gate = interruptGates(state, (va, length) => target.readLinear(va, length)).find((each) => each.vector === vector);
+  const gate = interruptGates(state, (va, length) => target.readLinear(va, length)).find(
+    (each) => each.vector === vector,
+  );
   if (!gate) return `the IDT entry for ${name} is no interrupt or trap gate.`;
   if (target.readLinear(gate.handler, 1).length === 0) return `its handler at ${hex(gate.handler)} is not mapped.`;
   const ist = descriptor[4] & 7;
   const slot = state.tr.base + BigInt(ist === 0 ? 4 : 28 + 8 * ist);
   const stack = ist === 0 && state.cpl === 0 ? state.gpr[4] : readWord(target, slot);
   const stackName = ist === 0 ? (state.cpl === 0 ? 'RSP' : 'RSP0 of the TSS') : `IST${ist} of the TSS`;
-  if (stack === undefined) return `the TSS at ${hex(state.tr.base)} is not mapped, so there is no stack for the handler.`;
-  if (target.readLinear(stack - 40n, 40).length < 40) return `the stack for its handler, ${stackName} = ${hex(stack)}, is not mapped.`;
+  if (stack === undefined)
+    return `the TSS at ${hex(state.tr.base)} is not mapped, so there is no stack for the handler.`;
+  if (target.readLinear(stack - 40n, 40).length < 40)
+    return `the stack for its handler, ${stackName} = ${hex(stack)}, is not mapped.`;
   return `its gate (handler ${hex(gate.handler)}, selector 0x${(descriptor[2] | (descriptor[3] << 8)).toString(16)}) could not be used.`;
 }

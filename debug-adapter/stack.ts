@@ -41,12 +41,7 @@ export function stackRows(target: Target, hiddenExpansions: number): StackRow[] 
   });
   return rows;
 
-  function add(
-    name: string,
-    location: SourceLocation | undefined,
-    frame: UnwoundFrame,
-    hint: StackRow['hint'],
-  ): void {
+  function add(name: string, location: SourceLocation | undefined, frame: UnwoundFrame, hint: StackRow['hint']): void {
     rows.push({ id: rows.length + 1, name, location, va: frame.rip, hint, frame });
   }
 }

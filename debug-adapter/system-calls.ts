@@ -92,7 +92,8 @@ export function currentSystemCall(target: Target): SystemCall | undefined {
   const number = register('rax');
   // An exception leaves -1 or an error code in orig_ax: only a gate made for calls means a number by it.
   if (number === undefined || BigInt.asIntN(64, number) === -1n) return undefined;
-  const compat = entryKind === undefined ? (user.registers.get('cs')?.value ?? 0x33n) === 0x23n : entryKind !== 'syscall';
+  const compat =
+    entryKind === undefined ? (user.registers.get('cs')?.value ?? 0x33n) === 0x23n : entryKind !== 'syscall';
   if (compat && !entersByOlderGate(target, user.rip)) return undefined;
   return fromRegisters(target, compat, register);
 }
@@ -112,7 +113,11 @@ function liveRegister(target: Target): (name: string) => bigint | undefined {
   return (name) => target.state.gpr[names.indexOf(name)];
 }
 
-function fromRegisters(target: Target, compat: boolean, register: (name: string) => bigint | undefined): SystemCall | undefined {
+function fromRegisters(
+  target: Target,
+  compat: boolean,
+  register: (name: string) => bigint | undefined,
+): SystemCall | undefined {
   const rax = register('rax');
   if (rax === undefined) return undefined;
   const number = Number(BigInt.asIntN(32, rax));
@@ -135,7 +140,8 @@ export function describeArgument(target: Target, { type }: SyscallParameter, val
   }
   if (type.endsWith('*')) return describeNumber(value, 64, target);
   if (type === 'int' || type === 'pid_t' || type === 'clockid_t') return BigInt.asIntN(32, value).toString();
-  if (type.startsWith('unsigned') || type === 'uint32_t') return BigInt.asUintN(type.includes('long') ? 64 : 32, value).toString();
+  if (type.startsWith('unsigned') || type === 'uint32_t')
+    return BigInt.asUintN(type.includes('long') ? 64 : 32, value).toString();
   return BigInt.asIntN(64, value).toString();
 }
 
@@ -144,7 +150,10 @@ export function syscallTableResponse(target: Target): SyscallTableResponse {
   const call = currentSystemCall(target);
   const table = systemCallTable(target, call?.compat ?? false);
   if (table.length === 0) {
-    return { rows: [], note: 'The kernel has no symbol sys_call_table, so its table cannot be found. Load a kernel with symbols.' };
+    return {
+      rows: [],
+      note: 'The kernel has no symbol sys_call_table, so its table cannot be found. Load a kernel with symbols.',
+    };
   }
   const rows = table.map((entry): SyscallRow => {
     const current = call?.number === entry.number ? call : undefined;
@@ -165,8 +174,12 @@ export function syscallTableResponse(target: Target): SyscallTableResponse {
     };
   });
   const notes = [
-    ...(call?.compat ? ['This is the table of the i386 calls: int 0x80, SYSENTER and the compatibility-mode SYSCALL use it.'] : []),
-    ...(target.symbols.named('x64_sys_call') ? ['This kernel dispatches with a switch in x64_sys_call; it uses the table for tracing only.'] : []),
+    ...(call?.compat
+      ? ['This is the table of the i386 calls: int 0x80, SYSENTER and the compatibility-mode SYSCALL use it.']
+      : []),
+    ...(target.symbols.named('x64_sys_call')
+      ? ['This kernel dispatches with a switch in x64_sys_call; it uses the table for tracing only.']
+      : []),
   ];
   return {
     rows,
@@ -174,4 +187,3 @@ export function syscallTableResponse(target: Target): SyscallTableResponse {
     ...(notes.length > 0 ? { note: notes.join(' ') } : {}),
   };
 }
-

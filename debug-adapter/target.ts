@@ -1,6 +1,6 @@
 import type { Machine } from '../emulator';
 import type { DisassemblyTarget } from './disassembly';
-import { imageBytes, type Image } from './image';
+import { codeRanges, imageBytes, type Image } from './image';
 import { instructionFacts, MAX_INSTRUCTION_BYTES, type Bitness, type InstructionFacts } from './instructions';
 import { LineTable } from './symbols/lines';
 import { SymbolTable } from './symbols/symbols';
@@ -21,8 +21,13 @@ export class Target implements UnwindTarget, DisassemblyTarget {
     /** Where the program begins: its first instruction in ring 3, or without a kernel the image's entry. */
     readonly entry: bigint,
   ) {
-    this.symbols = new SymbolTable(images.flatMap(({ elf }) => elf?.symbols ?? []));
-    this.lines = new LineTable(images.flatMap(({ lines }) => lines));
+    this.symbols = new SymbolTable(images.flatMap(({ elf }) => elf ?? []));
+    const described = images.filter(({ debugInfo }) => debugInfo !== undefined);
+    this.lines = new LineTable(
+      described.flatMap(({ debugInfo }) => debugInfo ?? []),
+      described.flatMap(codeRanges),
+      (va) => this.symbols.nextAfter(va),
+    );
     const entries = images.flatMap(({ elf }) => (elf ? [elf.entry] : []));
     this.unwinder = new Unwinder(this, this.symbols, new Set([entry, ...entries]));
   }
@@ -58,7 +63,7 @@ export class Target implements UnwindTarget, DisassemblyTarget {
       if (state.mode64 || va >= 1n << 32n) return 64;
       return state.protectedMode && state.segments[1].big ? 32 : 16;
     }
-    return marked === 64 ? 64 : marked === 32 ? 32 : 16;
+    return marked;
   }
 
   /** The instruction at `va`; undefined if there is none. */
@@ -75,7 +80,7 @@ export class Target implements UnwindTarget, DisassemblyTarget {
 
   anchorBefore(va: bigint): bigint | undefined {
     const symbol = this.symbols.at(va)?.symbol.value;
-    const row = this.lines.at(va)?.va;
+    const row = this.lines.at(va)?.start;
     const nearest = row !== undefined && (symbol === undefined || row > symbol) ? row : symbol;
     return nearest !== undefined && va - nearest <= ANCHOR_REACH ? nearest : undefined;
   }

@@ -11,3 +11,6 @@ export { decode, type CodeSize, type DecodeFailure } from './isa/decoder';
 export { PhysicalMemory, PAGE_BYTES } from './memory';
 export { readControlRegister, writeControlRegister } from './cpu/control-registers';
 export { findMsr, type MsrDescription, msrs, writeMsr } from './cpu/msr';
+export { type FlatImage, loadFlat, loadImage } from './boot/flat';
+export { type Image as BootImage, ImageError, type ImageSegment } from './boot/image';
+export { hasMultibootHeader, loadMultiboot, type MultibootModule, type MultibootOptions } from './boot/multiboot';

@@ -66,9 +66,9 @@ export class CodeBreakpoints {
 
   /** Lines of a source or listing that can hold a breakpoint (DAP `breakpointLocations`). */
   locations(path: string, first: number, last: number): number[] {
-    const listing = this.listings.byPath(path);
+    const listing = this.listings.byPath(path)?.image.listing;
     if (!listing) return this.target.lines.linesWithCode(path, first, last);
-    return listing.lines.filter(({ line }) => line >= first && line <= last).map(({ line }) => line);
+    return listing.instructions.map(({ line }) => line).filter((line) => line >= first && line <= last);
   }
 
   /** The machine stopped at `va`: which breakpoints the user wants to stop at; undefined if none. */
@@ -107,10 +107,7 @@ export class CodeBreakpoints {
         if (expression === undefined) return text ?? '';
         try {
           const { value, type, format } = evaluate(expression, context);
-          return formatValue(value, type, format, {
-            symbolic: (va) => this.target.symbolic(va),
-            readMemory: (va, length) => this.target.readLinear(va, length),
-          });
+          return formatValue(value, type, format, this.target);
         } catch (error) {
           if (!(error instanceof AdapterError)) throw error;
           return `{${error.message}}`;
@@ -167,10 +164,10 @@ export class CodeBreakpoints {
   }
 
   private resolveLine(path: string, wanted: number): { line: number; addresses: readonly bigint[] } | undefined {
-    const listing = this.listings.byPath(path);
+    const listing = this.listings.byPath(path)?.image.listing;
     if (listing) {
-      const row = listing.lines.find(({ line }) => line >= wanted);
-      return row && { line: row.line, addresses: [row.va] };
+      const row = listing.instructionAt(wanted);
+      return row && { line: row.line, addresses: [row.address] };
     }
     const line = this.target.lines.nextLineWithCode(path, wanted);
     return line === undefined ? undefined : { line, addresses: this.target.lines.addresses(path, line) };

@@ -46,7 +46,8 @@ export function watchablePlace(
     return { va: result.place.va, length: bytes ?? sizeOf(result.type) };
   }
   const symbol = target.symbols.named(expression.trim());
-  if (symbol) return { va: symbol.value, length: bytes ?? (symbol.size > 0n && symbol.size <= 64n ? Number(symbol.size) : 8) };
+  if (symbol)
+    return { va: symbol.value, length: bytes ?? (symbol.size > 0n && symbol.size <= 64n ? Number(symbol.size) : 8) };
   if (result.place) return undefined;
   return { va: BigInt.asUintN(64, result.value), length: bytes ?? 8 };
 }

@@ -6,7 +6,7 @@ import { sizeOf, type ValueType } from './types';
 export interface FormatContext {
   /** `symbol+offset` for an address inside a known symbol. */
   symbolic(va: bigint): string | undefined;
-  readMemory(va: bigint, length: number): Uint8Array;
+  readLinear(va: bigint, length: number): Uint8Array;
 }
 
 /** Largest errno of Linux (MAX_ERRNO in include/linux/err.h): a result of -4095..-1 is an error. */
@@ -59,8 +59,8 @@ export function describeNumber(unsigned: bigint, bits: number, context: Pick<For
 }
 
 /** The NUL-terminated text at `va` in quotes, cut after 120 bytes; undefined if nothing is mapped there. */
-export function stringAt(va: bigint, context: Pick<FormatContext, 'readMemory'>): string | undefined {
-  const bytes = context.readMemory(va, 121);
+export function stringAt(va: bigint, context: Pick<FormatContext, 'readLinear'>): string | undefined {
+  const bytes = context.readLinear(va, 121);
   if (bytes.length === 0) return undefined;
   const end = bytes.indexOf(0);
   const cut = end < 0 && bytes.length > 120;

@@ -3,8 +3,8 @@
  * the call line is shown first, with the expansion "hidden"; stepping in reveals it without executing anything, stepping
  * over runs all of it.
  */
-import type { MacroExpansion, SourceLocation } from '../../toolchain';
-import { expansionChain, sameExpansion } from '../symbols/lines';
+import type { CodeExpansion, SourceLocation } from '../../toolchain';
+import { expansionChain } from '../symbols/lines';
 import type { Target } from '../target';
 import type { Step } from './demands';
 import { stepInstruction, type StepOptions } from './instruction-step';
@@ -16,7 +16,7 @@ export interface StepEnd {
 
 /** A line as the user sees it: within `expansions`, at `location`. */
 interface VisibleLine {
-  readonly expansions: readonly MacroExpansion[];
+  readonly expansions: readonly CodeExpansion[];
   readonly location: SourceLocation;
 }
 
@@ -37,7 +37,7 @@ function stillOn(target: Target, line: VisibleLine): 'same' | 'deeper' | 'elsewh
   if (!row) return 'elsewhere';
   const chain = expansionChain(row.expansion);
   const { expansions } = line;
-  if (expansions.some((expansion, level) => !sameExpansion(expansion, chain[level]))) return 'elsewhere';
+  if (expansions.some((expansion, level) => expansion !== chain[level])) return 'elsewhere';
   const deeper = chain.length > expansions.length;
   const here = deeper ? chain[expansions.length].call : row.location;
   if (here.file !== line.location.file || here.line !== line.location.line) return 'elsewhere';
@@ -74,6 +74,6 @@ export function expansionToLeave(target: Target, hiddenExpansions: number): (() 
   return () => {
     const row = target.lines.at(target.state.rip);
     const chain = row ? expansionChain(row.expansion) : [];
-    return expansions.some((expansion, level) => !sameExpansion(expansion, chain[level]));
+    return expansions.some((expansion, level) => expansion !== chain[level]);
   };
 }

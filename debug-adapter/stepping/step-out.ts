@@ -18,7 +18,8 @@ export function stepOut(target: Target, hiddenExpansions: number, options: StepO
   const rsp = caller.registers.get('rsp')?.value;
   const { state } = target;
   const arrived = (): boolean =>
-    state.cpl === caller.ring && (rsp === undefined || (caller.kind === 'call' ? state.gpr[4] >= rsp : state.gpr[4] === rsp));
+    state.cpl === caller.ring &&
+    (rsp === undefined || (caller.kind === 'call' ? state.gpr[4] >= rsp : state.gpr[4] === rsp));
   return runTo(target, caller.rip, arrived, caller.ring === 3 && state.cpl !== 3);
 }
 

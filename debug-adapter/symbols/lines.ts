@@ -1,126 +1,117 @@
 import { resolve } from 'node:path';
-import type { MacroExpansion, SourceLocation } from '../../toolchain';
+import type { CodeExpansion, CodeLocation, DebugInfo, SourceLocation } from '../../toolchain';
 
-/** The code at `va`..`va + length - 1` comes from `location`; inside macros that is the line of the macro's body. */
-export interface AddressedLine {
-  readonly va: bigint;
-  readonly length: number;
-  readonly location: SourceLocation;
-  readonly expansion: MacroExpansion | undefined;
+/** A stretch of executable addresses, `end` exclusive. */
+export interface CodeRange {
+  readonly start: bigint;
+  readonly end: bigint;
 }
 
-/** The macro expansions around a line, outermost first. */
-export function expansionChain(expansion: MacroExpansion | undefined): MacroExpansion[] {
-  const chain: MacroExpansion[] = [];
+/** The macro expansions around a place, outermost first. */
+export function expansionChain(expansion: CodeExpansion | undefined): CodeExpansion[] {
+  const chain: CodeExpansion[] = [];
   for (let each = expansion; each; each = each.parent) chain.unshift(each);
   return chain;
 }
 
-const place = ({ file, line, column }: SourceLocation): string => `${file}:${line}:${column}`;
+/** Addresses at which code of one line of one file begins, ascending. */
+type LineIndex = Map<string, Map<number, bigint[]>>;
 
-/** Two rows are of the same expansion when the macro, the call and all calls around it are the same. */
-export function sameExpansion(a: MacroExpansion | undefined, b: MacroExpansion | undefined): boolean {
-  let [left, right] = [a, b];
-  while (left && right && left !== right) {
-    if (left.macro !== right.macro || place(left.call) !== place(right.call)) return false;
-    left = left.parent;
-    right = right.parent;
-  }
-  return left === right;
-}
-
-/** Line information of all images, by address and by source line. */
+/** Line information of all images: an address's line and macro expansions, and the addresses of a line. */
 export class LineTable {
-  private readonly rows: readonly AddressedLine[];
-  /** file -> line -> addresses at which code of that line begins, ascending. */
-  private readonly byFile = new Map<string, Map<number, bigint[]>>();
+  private cachedIndex: LineIndex | undefined;
+  private cachedStarts: bigint[] = [];
 
-  constructor(rows: readonly AddressedLine[]) {
-    this.rows = [...rows].sort((a, b) => (a.va < b.va ? -1 : a.va > b.va ? 1 : 0));
-    let previous: AddressedLine | undefined;
-    for (const row of this.rows) {
-      const chain = expansionChain(row.expansion);
-      const before = previous ? expansionChain(previous.expansion) : [];
-      const adjacent = previous !== undefined && previous.va + BigInt(previous.length) === row.va;
-      if (!adjacent || !previous || !sameExpansion(row.expansion, previous.expansion) || !sameLine(row, previous)) {
-        this.add(row.location, row.va);
-      }
-      chain.forEach((expansion, depth) => {
-        if (!adjacent || !sameExpansion(before[depth], expansion)) this.add(expansion.call, row.va);
-      });
-      previous = row;
+  /** `code` is where instructions may be; `nextStart` the next address at which code known by name begins. */
+  constructor(
+    private readonly images: readonly DebugInfo[],
+    private readonly code: readonly CodeRange[],
+    private readonly nextStart: (va: bigint) => bigint | undefined,
+  ) {}
+
+  /** The line the instruction at `va` comes from; inside macros that of the body. */
+  at(va: bigint): CodeLocation | undefined {
+    for (const image of this.images) {
+      const found = image.locate(va);
+      if (found) return found;
     }
+    return undefined;
   }
 
-  /** The row whose code holds `va`. */
-  at(va: bigint): AddressedLine | undefined {
-    let low = 0;
-    let high = this.rows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.rows[middle].va <= va) low = middle + 1;
-      else high = middle;
-    }
-    const row = this.rows[low - 1];
-    return row && va < row.va + BigInt(row.length) ? row : undefined;
-  }
-
-  /**
-   * The expansions that begin exactly at `va`: how many of the row's innermost expansions have it as their first
-   * instruction.
-   */
+  /** How many of the innermost expansions at `va` have it as their first instruction. */
   expansionsStartingAt(va: bigint): number {
-    const row = this.at(va);
-    if (!row || row.va !== va) return 0;
-    const chain = expansionChain(row.expansion);
-    const before = this.at(va - 1n);
-    const previous = before ? expansionChain(before.expansion) : [];
-    let shared = 0;
-    while (shared < chain.length && sameExpansion(chain[shared], previous[shared])) shared++;
-    return chain.length - shared;
+    const chain = expansionChain(this.at(va)?.expansion);
+    const first = chain.findIndex(({ ranges }) => ranges[0]?.start === va);
+    return first < 0 ? 0 : chain.length - first;
   }
 
   /** Files that have code, as absolute paths. */
   get files(): string[] {
-    return [...this.byFile.keys()];
+    return [...this.index.keys()];
   }
 
   /** Addresses at which the code of `line` (or of a macro called there) begins, in every expansion. */
   addresses(path: string, line: number): readonly bigint[] {
-    return this.byFile.get(resolve(path))?.get(line) ?? [];
+    return this.index.get(resolve(path))?.get(line) ?? [];
   }
 
   /** The first line at or after `line` that has code. */
   nextLineWithCode(path: string, line: number): number | undefined {
-    let best: number | undefined;
-    for (const candidate of this.byFile.get(resolve(path))?.keys() ?? []) {
-      if (candidate >= line && (best === undefined || candidate < best)) best = candidate;
-    }
-    return best;
+    const [next] = this.linesWithCode(path, line, Infinity);
+    return next;
   }
 
-  /** Lines of `path` between `first` and `last` that have code, ascending. */
+  /** Lines of `path` from `first` to `last` that have code, ascending. */
   linesWithCode(path: string, first: number, last: number): number[] {
-    return [...(this.byFile.get(resolve(path))?.keys() ?? [])]
+    return [...(this.index.get(resolve(path))?.keys() ?? [])]
       .filter((line) => line >= first && line <= last)
       .sort((a, b) => a - b);
   }
 
   /** Starts of rows with `from <= va < to`: known instruction boundaries. */
   startsBetween(from: bigint, to: bigint): bigint[] {
-    return this.rows.filter(({ va }) => va >= from && va < to).map(({ va }) => va);
+    void this.index;
+    return this.cachedStarts.filter((va) => va >= from && va < to);
   }
 
-  private add(location: SourceLocation, va: bigint): void {
-    const file = resolve(location.file);
-    let lines = this.byFile.get(file);
-    if (!lines) this.byFile.set(file, (lines = new Map()));
-    const addresses = lines.get(location.line);
-    if (!addresses) lines.set(location.line, [va]);
-    else if (addresses[addresses.length - 1] !== va) addresses.push(va);
+  private get index(): LineIndex {
+    if (!this.cachedIndex) {
+      this.cachedIndex = new Map();
+      for (const { start, end } of this.code) this.indexRange(this.cachedIndex, start, end);
+    }
+    return this.cachedIndex;
+  }
+
+  private indexRange(index: LineIndex, start: bigint, end: bigint): void {
+    let previous: CodeLocation | undefined;
+    for (let va = start; va < end;) {
+      const row = this.at(va);
+      if (!row) {
+        previous = undefined;
+        va = this.nextStart(va) ?? end;
+        continue;
+      }
+      this.cachedStarts.push(va);
+      const adjacent = previous?.end === row.start ? previous : undefined;
+      if (!adjacent || adjacent.expansion !== row.expansion || !sameLine(row.location, adjacent.location)) {
+        addTo(index, row.location, va);
+      }
+      for (const { call, ranges } of expansionChain(row.expansion)) if (ranges[0]?.start === va) addTo(index, call, va);
+      previous = row;
+      va = row.end > va ? row.end : va + 1n;
+    }
   }
 }
 
-function sameLine(a: AddressedLine, b: AddressedLine): boolean {
-  return a.location.file === b.location.file && a.location.line === b.location.line;
+function addTo(index: LineIndex, location: SourceLocation, va: bigint): void {
+  const file = resolve(location.file);
+  let lines = index.get(file);
+  if (!lines) index.set(file, (lines = new Map()));
+  const addresses = lines.get(location.line);
+  if (!addresses) lines.set(location.line, [va]);
+  else if (!addresses.includes(va)) addresses.push(va);
+}
+
+function sameLine(a: SourceLocation, b: SourceLocation): boolean {
+  return a.file === b.file && a.line === b.line;
 }

@@ -1,4 +1,4 @@
-import type { Symbol } from '../../toolchain';
+import { mappingSymbolBits, type CodeSize, type ElfFile, type Symbol } from '../../toolchain';
 
 /** A symbol and how far into it an address is. */
 export interface SymbolOffset {
@@ -6,29 +6,28 @@ export interface SymbolOffset {
   readonly offset: number;
 }
 
-/** Where code of 16, 32 or 64 bits starts: the toolchain's mapping symbols. */
-const MAPPING = /^\$code(16|32|64)$/;
-
 /** Farthest an address may be from a symbol of unknown size to be named after it. */
 const MAX_OFFSET = 0x10000n;
+
+/** From `va` on to the end of its section code is of this size. */
+interface CodeSizeMark {
+  readonly va: bigint;
+  readonly end: bigint;
+  readonly bits: CodeSize['bits'];
+}
 
 /** The symbols of all images of a session, by name and by address. */
 export class SymbolTable {
   private readonly byAddress: readonly Symbol[];
   private readonly byName = new Map<string, Symbol>();
-  private readonly mapping: readonly { readonly va: bigint; readonly bits: number }[];
+  private readonly marks: readonly CodeSizeMark[];
 
-  constructor(symbols: readonly Symbol[]) {
-    const defined = symbols.filter(
-      ({ section, type }) => section !== undefined && type !== 'file' && type !== 'section',
-    );
-    this.mapping = defined
-      .flatMap(({ name, value }) => {
-        const match = MAPPING.exec(name);
-        return match ? [{ va: value, bits: Number(match[1]) }] : [];
-      })
-      .sort((a, b) => (a.va < b.va ? -1 : a.va > b.va ? 1 : 0));
-    const named = defined.filter(({ name }) => name !== '' && !MAPPING.test(name));
+  constructor(images: readonly Pick<ElfFile, 'symbols' | 'sections'>[]) {
+    this.marks = images.flatMap(codeSizeMarks).sort((a, b) => (a.va < b.va ? -1 : a.va > b.va ? 1 : 0));
+    const defined = images
+      .flatMap(({ symbols }) => symbols)
+      .filter(({ section, type }) => section !== undefined && type !== 'file' && type !== 'section');
+    const named = defined.filter((symbol) => symbol.name !== '' && mappingSymbolBits(symbol) === undefined);
     for (const symbol of named) {
       const known = this.byName.get(symbol.name);
       if (!known || rank(symbol) > rank(known)) this.byName.set(symbol.name, symbol);
@@ -114,14 +113,18 @@ export class SymbolTable {
   }
 
   /** Whether the code at `va` is marked as 16-, 32- or 64-bit; undefined if nothing is marked there. */
-  codeBits(va: bigint): number | undefined {
-    let bits: number | undefined;
-    for (const mark of this.mapping) {
-      if (mark.va > va) break;
-      bits = mark.bits;
-    }
-    return bits;
+  codeBits(va: bigint): CodeSize['bits'] | undefined {
+    return this.marks.filter((mark) => mark.va <= va && va < mark.end).at(-1)?.bits;
   }
+}
+
+function codeSizeMarks({ symbols, sections }: Pick<ElfFile, 'symbols' | 'sections'>): CodeSizeMark[] {
+  return symbols.flatMap((symbol) => {
+    const bits = mappingSymbolBits(symbol);
+    const section = sections.find(({ name }) => name === symbol.section);
+    if (bits === undefined || !section) return [];
+    return [{ va: symbol.value, end: section.address + BigInt(section.size), bits }];
+  });
 }
 
 /** Which of several symbols at one address names it: global before local, functions and objects before labels. */

@@ -1,0 +1,11 @@
+/** The debug adapter's face for the command line and for tests; the extension starts main.ts and takes protocol.ts. */
+export { BuildError, type ImageFormat } from './build';
+export { AdapterError, closest } from './errors';
+export type { Image } from './image';
+export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';
+export { parseMemorySize } from './launch-attributes';
+export { msrRegister } from './msrs';
+export { registerNamed, writeRegister } from './registers';
+export { explainShutdown } from './shutdown';
+export { serveStdio } from './stdio';
+export type { Target } from './target';

@@ -1,0 +1,25 @@
+/** DAP `launch`: from checked attributes to a booted target. */
+import { readText } from './build';
+import { loadTarget, type LoadedTarget } from './load-target';
+import { parseMemorySize } from './launch-attributes';
+import type { LaunchAttributes } from './protocol';
+
+/** `kernel: "none"` says the same as an empty text, for clients whose users write configurations by hand. */
+const NO_KERNEL = 'none';
+
+export function launch(
+  attributes: LaunchAttributes,
+  serial: (byte: number) => void,
+): LoadedTarget & { readSource: typeof readText } {
+  const { program, kernel, cpu, memory, args, env } = attributes;
+  const loaded = loadTarget({
+    program,
+    serial,
+    ...(kernel && kernel !== NO_KERNEL ? { kernel } : {}),
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(memory === undefined ? {} : { memoryBytes: parseMemorySize(memory) }),
+    ...(args ? { args } : {}),
+    ...(env ? { env } : {}),
+  });
+  return { ...loaded, readSource: readText };
+}

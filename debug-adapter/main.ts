@@ -1,0 +1,4 @@
+/** The adapter as a process of its own. */
+import { serveStdio } from './stdio';
+
+serveStdio();

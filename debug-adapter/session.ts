@@ -1,0 +1,326 @@
+/** The DAP session: one line for each request, and the events. What a request does is in the module it names. */
+import { DebugSession, Event, InitializedEvent, OutputEvent, TerminatedEvent } from '@vscode/debugadapter';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { CAPABILITIES } from './capabilities';
+import { ClientView } from './client-view';
+import { cpuResponse } from './cpu';
+import { Debuggee } from './debuggee';
+import { disassembleRequest } from './disassemble-request';
+import { dataBreakpointInfo } from './breakpoints/data-breakpoints';
+import { AdapterError, NotStoppedError } from './errors';
+import { completeExpression, evaluateExpression, setExpression } from './evaluate';
+import { checkLaunchAttributes } from './launch-attributes';
+import { launch } from './launch';
+import { hex, readMemory, writeMemory } from './memory';
+import { msrsResponse, writeMsrValue } from './msrs';
+import type { CustomEvents, CustomRequests, LaunchAttributes, SerialData } from './protocol';
+import { ptRegsResponse } from './pt-regs';
+import { SerialOutput } from './serial';
+import { stackTraceBody } from './stack-trace';
+import { THREAD_ID } from './stops';
+import { syscallTableResponse } from './system-calls';
+
+type Body = object | undefined;
+// Requests arrive as JSON: what a handler gets is what the protocol promises for its command.
+type Handler = (args: never) => Body | Promise<Body>;
+
+export class RingsideSession extends DebugSession {
+  private client = new ClientView({});
+  private attributes: LaunchAttributes | undefined;
+  private debuggee: Debuggee | undefined;
+  private configured = false;
+  private nextBreakpointId = 1;
+  /** Set requests since the launch, replayed on the machine of a restart; by what they replace. */
+  private readonly breakpointRequests = new Map<string, () => DebugProtocol.Breakpoint[]>();
+  private readonly decoder = new TextDecoder();
+  private readonly serial = new SerialOutput((data) => this.sendSerialOutput(data));
+
+  private readonly handlers: Readonly<Record<string, Handler>> = {
+    initialize: (args: DebugProtocol.InitializeRequestArguments) => this.initialize(args),
+    launch: (args: object) => this.launch(args),
+    configurationDone: () => this.configurationDone(),
+    restart: (args: DebugProtocol.RestartArguments | undefined) => this.restart(args),
+    terminate: () => this.end(),
+    disconnect: () => this.leave(),
+    threads: () => ({ threads: [{ id: THREAD_ID, name: 'CPU 0' }] }),
+    continue: () => this.run((debuggee) => debuggee.continue(), { allThreadsContinued: true }),
+    next: ({ granularity }: DebugProtocol.NextArguments) => this.run((debuggee) => debuggee.next(granularity)),
+    stepIn: ({ granularity }: DebugProtocol.StepInArguments) => this.run((debuggee) => debuggee.stepIn(granularity)),
+    stepOut: () => this.run((debuggee) => debuggee.stepOut()),
+    pause: () => this.run((debuggee) => debuggee.pause()),
+    stackTrace: (args: DebugProtocol.StackTraceArguments) => stackTraceBody(this.stopped, args, this.client),
+    scopes: ({ frameId }: DebugProtocol.ScopesArguments) => ({
+      scopes: this.stopped.variables.scopes(this.stopped.row(frameId).frame),
+    }),
+    variables: ({ variablesReference }: DebugProtocol.VariablesArguments) => ({
+      variables: this.stopped.variables.children(variablesReference),
+    }),
+    setVariable: (args: DebugProtocol.SetVariableArguments) =>
+      this.changing(() => this.stopped.variables.set(args.variablesReference, args.name, args.value)),
+    setExpression: (args: DebugProtocol.SetExpressionArguments) =>
+      this.changing(() => setExpression(this.stopped, args)),
+    evaluate: (args: DebugProtocol.EvaluateArguments) => this.evaluate(args),
+    completions: (args: DebugProtocol.CompletionsArguments) => this.complete(args),
+    setBreakpoints: (args: DebugProtocol.SetBreakpointsArguments) => this.setSourceBreakpoints(args),
+    setFunctionBreakpoints: (args: DebugProtocol.SetFunctionBreakpointsArguments) =>
+      this.setBreakpoints('functions', (debuggee) => debuggee.breakpoints.setFunctions(args.breakpoints)),
+    setInstructionBreakpoints: (args: DebugProtocol.SetInstructionBreakpointsArguments) =>
+      this.setBreakpoints('instructions', (debuggee) => debuggee.breakpoints.setInstructions(args.breakpoints)),
+    setDataBreakpoints: (args: DebugProtocol.SetDataBreakpointsArguments) =>
+      this.setBreakpoints('data', (debuggee) => debuggee.dataBreakpoints.setAll(args.breakpoints)),
+    setExceptionBreakpoints: (args: DebugProtocol.SetExceptionBreakpointsArguments) =>
+      this.setBreakpoints('exceptions', (debuggee) => debuggee.exceptions.set(args)),
+    breakpointLocations: (args: DebugProtocol.BreakpointLocationsArguments) => this.breakpointLocations(args),
+    dataBreakpointInfo: (args: DebugProtocol.DataBreakpointInfoArguments) => this.dataBreakpointInfo(args),
+    exceptionInfo: () => this.exceptionInfo(),
+    disassemble: (args: DebugProtocol.DisassembleArguments) => disassembleRequest(this.stopped, args, this.client),
+    readMemory: (args: DebugProtocol.ReadMemoryArguments) => readMemory(this.stopped.target, args),
+    writeMemory: (args: DebugProtocol.WriteMemoryArguments) => this.writeMemory(args),
+    loadedSources: () => ({ sources: this.ready.sources.loaded() }),
+    source: (args: DebugProtocol.SourceArguments) => this.ready.sources.text(args),
+    modules: () => ({ modules: this.ready.sources.modules(), totalModules: this.ready.target.images.length }),
+    'ringside/msrs': () => msrsResponse(this.stopped.target, this.stopped.previous?.msrs),
+    'ringside/writeMsr': ({ number, value }: CustomRequests['ringside/writeMsr']['arguments']) =>
+      this.changing(() => writeMsrValue(this.stopped.target, number, value)),
+    'ringside/ptRegs': () => ptRegsResponse(this.stopped.target, this.stopped.previous?.ptRegs),
+    'ringside/syscallTable': () => syscallTableResponse(this.stopped.target),
+    'ringside/cpu': () => cpuResponse(this.stopped.target, this.stopped.lastInstruction),
+    'ringside/listing': (args: CustomRequests['ringside/listing']['arguments'] | undefined) =>
+      this.ready.listings.response(args ?? {}),
+    'ringside/serialInput': ({ data }: SerialData) =>
+      this.run((debuggee) => debuggee.sendSerial(Buffer.from(data, 'base64'))),
+  };
+
+  protected override dispatchRequest(request: DebugProtocol.Request): void {
+    void this.answer(request);
+  }
+
+  private async answer(request: DebugProtocol.Request): Promise<void> {
+    const response: DebugProtocol.Response = {
+      type: 'response',
+      seq: 0,
+      request_seq: request.seq,
+      command: request.command,
+      success: true,
+    };
+    try {
+      const handler = Object.hasOwn(this.handlers, request.command) ? this.handlers[request.command] : undefined;
+      if (!handler) throw new AdapterError(`This adapter does not know the request "${request.command}".`, false);
+      const body = await handler(request.arguments as never);
+      if (body) response.body = body;
+    } catch (error) {
+      this.failed(response, error);
+    }
+    this.sendResponse(response);
+    if (request.command === 'launch' && response.success) this.sendEvent(new InitializedEvent());
+    if (request.command === 'disconnect') this.shutdown();
+  }
+
+  /** Anything but an AdapterError is a mistake in the adapter itself; the user sees its message, not its stack. */
+  private failed(response: DebugProtocol.Response, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const known = error instanceof AdapterError;
+    response.success = false;
+    response.message = error instanceof NotStoppedError ? 'notStopped' : message;
+    const format = (known ? message : `Internal error of the debug adapter in "${response.command}": ${message}`)
+      .replaceAll('{', '(')
+      .replaceAll('}', ')');
+    response.body = { error: { id: known ? 1 : 2, format, showUser: known ? error.showUser : true } };
+  }
+
+  /** The guest, which must stand still. */
+  private get stopped(): Debuggee {
+    const { ready } = this;
+    ready.requireStopped();
+    return ready;
+  }
+
+  /** The guest, running or not. */
+  private get ready(): Debuggee {
+    if (!this.debuggee) throw new AdapterError('Nothing is being debugged: launch a program first.', false);
+    return this.debuggee;
+  }
+
+  private initialize(args: DebugProtocol.InitializeRequestArguments): DebugProtocol.Capabilities {
+    this.client = new ClientView(args);
+    return CAPABILITIES;
+  }
+
+  private async launch(args: object): Promise<undefined> {
+    this.attributes = checkLaunchAttributes(args);
+    await this.boot(this.attributes);
+  }
+
+  private async boot(attributes: LaunchAttributes): Promise<void> {
+    const { target, warnings, readSource } = await launch(attributes, this.serial.write);
+    for (const warning of warnings) this.sendEvent(new OutputEvent(`${warning}\n`, 'console'));
+    this.debuggee?.dispose();
+    this.debuggee = new Debuggee(
+      target,
+      { intoInterrupts: attributes.stepIntoInterrupts ?? false },
+      {
+        stopped: (body) => this.stoppedNow(body),
+        exited: (status) => this.exited(status),
+        log: (text, location) => this.log(text, location),
+      },
+      () => this.nextBreakpointId++,
+      readSource,
+    );
+  }
+
+  private configurationDone(): undefined {
+    this.configured = true;
+    this.ready.start(this.attributes?.stopOnEntry ?? true);
+    return undefined;
+  }
+
+  private async restart(args: DebugProtocol.RestartArguments | undefined): Promise<undefined> {
+    const attributes = args?.arguments ? checkLaunchAttributes(args.arguments) : this.attributes;
+    if (!attributes) throw new AdapterError('Nothing was launched yet that could be restarted.');
+    this.attributes = attributes;
+    await this.boot(attributes);
+    for (const replay of this.breakpointRequests.values()) {
+      for (const breakpoint of replay()) {
+        const body: DebugProtocol.BreakpointEvent['body'] = { reason: 'changed', breakpoint };
+        if (breakpoint.id !== undefined) this.sendEvent(new Event('breakpoint', body));
+      }
+    }
+    if (this.configured) this.configurationDone();
+  }
+
+  private end(): undefined {
+    this.debuggee?.dispose();
+    this.sendEvent(new TerminatedEvent());
+    return undefined;
+  }
+
+  private leave(): undefined {
+    this.debuggee?.dispose();
+    return undefined;
+  }
+
+  private run(action: (debuggee: Debuggee) => void, body?: object): Body {
+    action(this.ready);
+    return body;
+  }
+
+  /** A request that changes the guest: what clients hold of it is out of date then. */
+  private changing<Result extends object>(action: () => Result): Result {
+    const result = action();
+    this.guestChanged();
+    return result;
+  }
+
+  private guestChanged(): void {
+    this.debuggee?.stateChanged();
+    const body: DebugProtocol.InvalidatedEvent['body'] = { areas: ['variables', 'stacks'], threadId: THREAD_ID };
+    if (this.client.invalidatedEvents) this.sendEvent(new Event('invalidated', body));
+  }
+
+  private evaluate(args: DebugProtocol.EvaluateArguments): Body {
+    const { body, changed } = evaluateExpression(this.stopped, args);
+    if (changed) this.guestChanged();
+    return body;
+  }
+
+  private complete({ text, column, line }: DebugProtocol.CompletionsArguments): Body {
+    const lines = text.split('\n');
+    const current = lines[line === undefined ? 0 : this.client.fromClientLine(line) - 1] ?? text;
+    const found = completeExpression(this.stopped, current, this.client.fromClientColumn(column) - 1);
+    return {
+      targets: found.map(({ label, text: inserted, kind, start, length }) => ({
+        label,
+        text: inserted,
+        type: kind,
+        start: this.client.toClientColumn(start + 1),
+        length,
+      })),
+    };
+  }
+
+  private setSourceBreakpoints({ source, breakpoints = [] }: DebugProtocol.SetBreakpointsArguments): Body {
+    const path = source.path ?? '';
+    const requests = breakpoints.map((each) => ({ ...each, line: this.client.fromClientLine(each.line) }));
+    return this.setBreakpoints(`source ${path}`, (debuggee) =>
+      debuggee.breakpoints
+        .setSource(path, requests)
+        .map((each) => (each.line === undefined ? each : { ...each, line: this.client.toClientLine(each.line) })),
+    );
+  }
+
+  private setBreakpoints(what: string, set: (debuggee: Debuggee) => DebugProtocol.Breakpoint[]): Body {
+    this.breakpointRequests.set(what, () => set(this.ready));
+    return { breakpoints: set(this.ready) };
+  }
+
+  private breakpointLocations({ source, line, endLine }: DebugProtocol.BreakpointLocationsArguments): Body {
+    const first = this.client.fromClientLine(line);
+    const last = endLine === undefined ? first : this.client.fromClientLine(endLine);
+    const lines = this.ready.breakpoints.locations(source.path ?? '', first, last);
+    return { breakpoints: lines.map((each) => ({ line: this.client.toClientLine(each) })) };
+  }
+
+  private dataBreakpointInfo({
+    variablesReference,
+    name,
+    bytes,
+    asAddress,
+  }: DebugProtocol.DataBreakpointInfoArguments): Body {
+    const { stopped } = this;
+    if (variablesReference)
+      return dataBreakpointInfo(stopped.target, stopped.variables.place(variablesReference, name), name);
+    const expression = asAddress && /^[0-9a-f]+$/i.test(name) ? `0x${name}` : name;
+    return dataBreakpointInfo(stopped.target, stopped.dataBreakpoints.placeOf(expression, bytes), name);
+  }
+
+  private exceptionInfo(): Body {
+    const { exception } = this.stopped;
+    if (!exception) throw new AdapterError('The guest did not stop at an exception.', false);
+    const { exceptionId, description, details } = exception;
+    return {
+      exceptionId,
+      description: details,
+      breakMode: 'always',
+      details: { message: description, typeName: exceptionId },
+    };
+  }
+
+  private writeMemory(args: DebugProtocol.WriteMemoryArguments): Body {
+    const { va, bytesWritten } = writeMemory(this.stopped.target, args);
+    this.guestChanged();
+    const body: DebugProtocol.MemoryEvent['body'] = { memoryReference: hex(va), offset: 0, count: bytesWritten };
+    if (this.client.memoryEvents) this.sendEvent(new Event('memory', body));
+    return { bytesWritten };
+  }
+
+  private stoppedNow(body: DebugProtocol.StoppedEvent['body']): void {
+    this.serial.flush();
+    this.sendEvent(new Event('stopped', body));
+  }
+
+  private exited(status: number | undefined): void {
+    this.serial.flush();
+    const text = status === undefined ? 'The machine has shut down.' : `The program exited with status ${status}.`;
+    this.sendEvent(new OutputEvent(`${text}\n`, 'console'));
+    if (status !== undefined) this.sendEvent(new Event('exited', { exitCode: status }));
+    this.sendEvent(new TerminatedEvent());
+  }
+
+  private log(text: string, location?: { path: string; line: number }): void {
+    const event: DebugProtocol.OutputEvent = new OutputEvent(`${text}\n`, 'console');
+    if (location) {
+      event.body.source = { path: location.path };
+      event.body.line = this.client.toClientLine(location.line);
+    }
+    this.sendEvent(event);
+  }
+
+  private sendSerialOutput(data: Uint8Array): void {
+    if (this.attributes?.serial === 'terminal') {
+      const body: CustomEvents['ringside/serialOutput'] = { data: Buffer.from(data).toString('base64') };
+      this.sendEvent(new Event('ringside/serialOutput', body));
+    } else {
+      this.sendEvent(new OutputEvent(this.decoder.decode(data, { stream: true }), 'stdout'));
+    }
+  }
+}
