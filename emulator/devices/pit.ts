@@ -61,6 +61,8 @@ class Channel {
   private count = 65536;
   /** Tick at which the count was loaded; undefined before the first and while a mode 1 or 5 trigger is awaited. */
   private start: number | undefined;
+  /** Modes 2 and 3: a count written while counting, and the end of the period at which it takes effect. */
+  private pending: { readonly count: number; readonly at: number } | undefined;
   /** Ticks counted when the gate went low. */
   private pausedAt: number | undefined;
   private gate: boolean;
@@ -83,6 +85,7 @@ class Channel {
     this.mode = mode > 5 ? mode & 3 : mode;
     this.bcd = (control & Control.BCD) !== 0;
     this.start = undefined;
+    this.pending = undefined;
     this.pausedAt = undefined;
     this.writeHigh = false;
     this.readHigh = false;
@@ -96,8 +99,7 @@ class Channel {
 
   latchStatus(now: number): void {
     const output = this.output(now) ? Status.OUT : 0;
-    this.latchedStatus ??=
-      output | (this.start === undefined || now < this.start ? Status.NULL_COUNT : 0) | this.control;
+    this.latchedStatus ??= output | (this.loaded(now) ? 0 : Status.NULL_COUNT) | this.control;
   }
 
   write(value: number, now: number): void {
@@ -129,6 +131,7 @@ class Channel {
 
   setGate(level: boolean, now: number): void {
     if (level === this.gate) return;
+    this.settle(now);
     this.gate = level;
     if (this.mode === 1 || this.mode === 5) {
       if (level) this.start = now + 1;
@@ -160,6 +163,7 @@ class Channel {
 
   /** The tick after `now` at which OUT changes next; undefined if it stays. */
   nextChange(now: number): number | undefined {
+    this.settle(now);
     if (this.start === undefined || this.pausedAt !== undefined) return undefined;
     const elapsed = Math.max(0, now - this.start);
     const inPeriod = elapsed % this.count;
@@ -182,11 +186,13 @@ class Channel {
     const limit = this.bcd ? 10000 : 65536;
     const count = (this.bcd ? fromBcd(value) : value) || limit;
     // In modes 2 and 3 a new count takes effect at the end of the period; modes 1 and 5 wait for the trigger.
-    const running = this.start !== undefined && now >= this.start && (this.mode === 2 || this.mode === 3);
-    if (running && this.start !== undefined && this.pausedAt === undefined) {
-      const elapsed = now - this.start;
-      this.start += elapsed - (elapsed % this.count) + this.count;
-    } else if (this.mode !== 1 && this.mode !== 5) {
+    this.settle(now);
+    const elapsed = this.pausedAt === undefined && (this.mode === 2 || this.mode === 3) ? this.elapsed(now) : undefined;
+    if (elapsed !== undefined) {
+      this.pending = { count, at: now - (elapsed % this.count) + this.count };
+      return;
+    }
+    if (this.mode !== 1 && this.mode !== 5) {
       // The count is loaded on the next tick.
       this.start = now + 1;
       this.pausedAt = this.gate ? undefined : 0;
@@ -199,7 +205,23 @@ class Channel {
     return Math.ceil(this.count / 2);
   }
 
+  /** Whether the count last written is the one being counted. */
+  private loaded(now: number): boolean {
+    this.settle(now);
+    return this.start !== undefined && now >= this.start && this.pending === undefined;
+  }
+
+  /** Takes over a pending count whose time has come. */
+  private settle(now: number): void {
+    if (!this.pending || now < this.pending.at) return;
+    this.start = this.pending.at;
+    this.count = this.pending.count;
+    this.pending = undefined;
+  }
+
+  /** Ticks counted since the count was loaded. */
   private elapsed(now: number): number | undefined {
+    this.settle(now);
     if (this.start === undefined) return undefined;
     return this.pausedAt ?? (now < this.start ? undefined : now - this.start);
   }
