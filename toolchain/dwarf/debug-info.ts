@@ -67,17 +67,30 @@ export class DebugInfo {
    * path of the line tables if they are equal or one ends with the other.
    */
   addressesOf(file: string, line: number): LineAddresses | undefined {
-    const rows = this.statementsOf(file).filter((row) => lineOf(row) >= line);
-    const nearest = rows.reduce((least, row) => Math.min(least, lineOf(row)), Infinity);
-    const places = rows.filter((row) => lineOf(row) === nearest);
-    const addresses = new Set(places.flatMap((row) => this.firstOfScope(row, places)));
-    if (addresses.size === 0) return undefined;
-    return { line: nearest, addresses: [...addresses].sort((a, b) => (a < b ? -1 : 1)) };
+    const tables = this.tablesOf(file);
+    let nearest = Infinity;
+    for (const [table, paths] of tables) {
+      forEachStatement(table, paths, (_sequence, _index, candidate) => {
+        if (candidate >= line && candidate < nearest) nearest = candidate;
+      });
+    }
+    const places: Row[] = [];
+    for (const [table, paths] of tables) {
+      forEachStatement(table, paths, (sequence, index, candidate) => {
+        if (candidate === nearest) places.push({ table, sequence, index });
+      });
+    }
+    const addresses = this.firstOfEachScope(places.map((row) => extentOf(row).start));
+    return addresses.length > 0 ? { line: nearest, addresses } : undefined;
   }
 
   /** The lines of a file at which a breakpoint can stand, in order. */
   linesOf(file: string): number[] {
-    return [...new Set(this.statementsOf(file).map(lineOf))].sort((a, b) => a - b);
+    const lines = new Set<number>();
+    for (const [table, paths] of this.tablesOf(file)) {
+      forEachStatement(table, paths, (_sequence, _index, line) => lines.add(line));
+    }
+    return [...lines].sort((a, b) => a - b);
   }
 
   private unitOf(address: bigint): Unit | undefined {
@@ -103,30 +116,33 @@ export class DebugInfo {
     return this.cachedFiles;
   }
 
-  /** The rows of a file at which a statement begins. */
-  private statementsOf(file: string): Row[] {
-    const result: Row[] = [];
+  /** The line tables with rows of a file, each with the paths in it that mean the file. */
+  private tablesOf(file: string): Map<LineTable, Set<string>> {
+    const result = new Map<LineTable, Set<string>>();
     for (const path of bestMatches(file, this.files)) {
-      const tables = new Set(this.unitsByFile.get(path)?.map((unit) => unit.root.lineTable));
-      for (const table of tables) if (table) result.push(...statementsIn(table, path));
+      for (const { root } of this.unitsByFile.get(path) ?? []) {
+        if (root.lineTable) result.set(root.lineTable, (result.get(root.lineTable) ?? new Set()).add(path));
+      }
     }
     return result;
   }
 
   /**
-   * The address of a row, unless its unit is a compiler's and the same function (or inlined instance) has an earlier
-   * row of the line: a loop's line has code at its start and at its end, and one breakpoint is meant.
+   * The addresses in order; of those in compiled code only the first in each function or inlined instance: a loop's
+   * line has code at its start and at its end, and one breakpoint is meant.
    */
-  private firstOfScope(row: Row, rows: readonly Row[]): bigint[] {
-    const address = extentOf(row).start;
-    const unit = this.unitOf(address);
-    if (!unit || unit.root.language === DW_LANG_Mips_Assembler) return [address];
-    const scope = scopesAround(unit.scopes, address).at(-1);
-    const isFirst = rows.every((other) => {
-      const { start } = extentOf(other);
-      return start >= address || !scope || scopesAround(unit.scopes, start).at(-1) !== scope;
+  private firstOfEachScope(addresses: readonly bigint[]): bigint[] {
+    const seen = new Set<CodeScope>();
+    const ordered = [...new Set(addresses)].sort((a, b) => (a < b ? -1 : 1));
+    return ordered.filter((address) => {
+      const unit = this.unitOf(address);
+      const isCompiled = unit !== undefined && unit.root.language !== DW_LANG_Mips_Assembler;
+      const scope = isCompiled ? scopesAround(unit.scopes, address).at(-1) : undefined;
+      if (!scope) return true;
+      const isFirst = !seen.has(scope);
+      seen.add(scope);
+      return isFirst;
     });
-    return isFirst ? [address] : [];
   }
 }
 
@@ -206,21 +222,25 @@ function scopesAround(scopes: readonly CodeScope[], address: bigint): CodeScope[
   return result;
 }
 
-/** Rows of `path` that are statements and not only the continuation of the row before. */
-function statementsIn(table: LineTable, path: string): Row[] {
-  const wanted = new Set(table.files.flatMap((file, index) => (file === path ? [index] : [])));
-  const rows: Row[] = [];
+/** Calls `visit` for the rows of files `paths` that are statements and not only the continuation of the row before. */
+function forEachStatement(
+  table: LineTable,
+  paths: ReadonlySet<string>,
+  visit: (sequence: LineSequence, index: number, line: number) => void,
+): void {
+  const wanted = new Set(table.files.flatMap((file, index) => (paths.has(file) ? [index] : [])));
   for (const sequence of table.sequences) {
     const { files, lines, statements, offsets } = sequence;
+    const size = Number(sequence.end - sequence.start);
     for (let index = 0; index < lines.length; index++) {
-      if (!statements[index] || lines[index] === 0 || !wanted.has(files[index] ?? 0)) continue;
+      const line = lines[index] ?? 0;
+      const file = files[index] ?? 0;
+      if (!statements[index] || line === 0 || !wanted.has(file) || (offsets[index] ?? 0) >= size) continue;
       const isContinuation =
-        index > 0 && lines[index - 1] === lines[index] && files[index - 1] === files[index] && statements[index - 1];
-      const isBeyond = BigInt(offsets[index] ?? 0) + sequence.start >= sequence.end;
-      if (!isContinuation && !isBeyond) rows.push({ table, sequence, index });
+        index > 0 && lines[index - 1] === line && files[index - 1] === file && statements[index - 1] === 1;
+      if (!isContinuation) visit(sequence, index, line);
     }
   }
-  return rows;
 }
 
 /** The paths that mean `file`: the same path if there is one, else those with the longest common end. */
