@@ -277,8 +277,8 @@ class Link {
         {
           type: PT_LOAD,
           flags,
-          // A segment without file contents still has an offset congruent to its address.
-          offset: this.fileOffset(first.pa),
+          // Without contents any offset will do that is in the file and congruent to the address.
+          offset: fileSize > 0 ? this.fileOffset(first.pa) : first.pa % PAGE_SIZE,
           va: first.va,
           pa: BigInt(first.pa),
           fileSize,

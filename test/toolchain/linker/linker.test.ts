@@ -185,6 +185,16 @@ describe('linker', () => {
     assert.equal(status, (0x10 << 1) | 1);
   });
 
+  it('should keep every segment within the file, also one of .bss alone', function () {
+    need(this, 'as');
+    const bytes = linked([workspace.assemble('.globl _start\n_start: ret\n.bss\n.skip 5000\n')], USER_LAYOUT);
+    for (const { type, offset, data, va } of readElf(bytes).segments) {
+      if (type !== 1) continue;
+      assert.ok(offset + data.length <= bytes.length);
+      assert.equal(BigInt(offset) % 4096n, va % 4096n);
+    }
+  });
+
   it('should never let different protections share a page', function () {
     need(this, 'as');
     const source = `.globl _start\n_start: ret\n.data\n.byte 1\n.section .rodata\n.byte 2\n.section rwx,"awx"\n.byte 3\n
