@@ -85,12 +85,7 @@ export interface SystemRegisterOperand {
 }
 
 export type Operand =
-  | RegisterOperand
-  | MemoryOperand
-  | ImmediateOperand
-  | RelativeOperand
-  | FarOperand
-  | SystemRegisterOperand;
+  RegisterOperand | MemoryOperand | ImmediateOperand | RelativeOperand | FarOperand | SystemRegisterOperand;
 
 export interface Instruction {
   /** SDM mnemonic in capitals; condition codes are folded into one name (`Jcc`, `SETcc`, `CMOVcc`) with `condition`. */

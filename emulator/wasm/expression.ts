@@ -49,7 +49,13 @@ export type Value =
   | { readonly kind: 'local'; readonly type: ValueType; readonly index: number }
   | { readonly kind: 'unary'; readonly type: ValueType; readonly opcode: number; readonly a: Value }
   | { readonly kind: 'binary'; readonly type: ValueType; readonly opcode: number; readonly a: Value; readonly b: Value }
-  | { readonly kind: 'select'; readonly type: ValueType; readonly a: Value; readonly b: Value; readonly condition: Value }
+  | {
+      readonly kind: 'select';
+      readonly type: ValueType;
+      readonly a: Value;
+      readonly b: Value;
+      readonly condition: Value;
+    }
   | {
       readonly kind: 'load';
       readonly type: ValueType;
@@ -57,7 +63,12 @@ export type Value =
       readonly address: Value;
       readonly offset: number;
     }
-  | { readonly kind: 'call'; readonly type: ValueType; readonly function: number; readonly arguments: readonly Value[] };
+  | {
+      readonly kind: 'call';
+      readonly type: ValueType;
+      readonly function: number;
+      readonly arguments: readonly Value[];
+    };
 
 export const i32 = (value: number): Value => ({ kind: 'constant', type: I32, value: BigInt(value | 0) });
 export const i64 = (value: bigint | number): Value => ({
