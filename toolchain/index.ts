@@ -27,6 +27,7 @@ export { imageListing, type Listing, type ListingOptions, objectListing } from '
 export { KERNEL_LAYOUT, type Layout, START_KERNEL_MAP, USER_LAYOUT } from './linker/layout';
 export { link, type LinkOptions, type LinkResult } from './linker/linker';
 export { buildImage, type BuildOptions, type BuiltImage } from './linker/build-image';
+export * from './assembler/index';
 export * from './preprocessor/index';
 export { errnoName } from './linux/errno';
 export {

@@ -1,0 +1,9 @@
+import type { CommandDescription } from '../options';
+import type { Terminal } from '../terminal';
+
+/** A command of `ringside`: what it is, and what it does. */
+export interface Command {
+  readonly description: CommandDescription;
+  /** Returns the exit code. Throws UsageError, CommandError, or an error of the rooms it calls. */
+  run(args: readonly string[], terminal: Terminal): Promise<number>;
+}

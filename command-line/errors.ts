@@ -1,0 +1,27 @@
+/** What ends a command early, and the exit codes of `ringside`. */
+
+/**
+ * Exit codes. What a guest writes to the debug-exit port becomes (value << 1) | 1, always odd; the even codes tell how a
+ * guest ended that wrote nothing there.
+ */
+export const enum ExitCode {
+  SUCCESS = 0,
+  FAILURE = 1,
+  USAGE = 2,
+  INSTRUCTION_LIMIT = 4,
+  TRIPLE_FAULT = 6,
+  HALTED = 8,
+}
+
+/** The command line itself is wrong; `hint` says what to write instead. */
+export class UsageError extends Error {
+  constructor(
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A command cannot do what was asked, or has told what is wrong already (then the message is empty). */
+export class CommandError extends Error {}

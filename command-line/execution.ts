@@ -1,0 +1,81 @@
+/** Runs a machine headless until something ends it, its serial port joined to the terminal. */
+import type { Readable } from 'node:stream';
+import { Flag, type Machine } from '../emulator';
+
+/** Instructions between two looks at what was typed: some ten milliseconds. */
+const SLICE = 5_000_000;
+
+export type End =
+  | { readonly reason: 'exit'; readonly code: number }
+  | { readonly reason: 'shutdown'; readonly vector: number }
+  /** HLT that no interrupt can end. */
+  | { readonly reason: 'halt' }
+  | { readonly reason: 'limit' };
+
+/** Runs at most `maxInstructions`; bytes from `input` go to the serial port. */
+export async function runToEnd(
+  machine: Machine,
+  options: { readonly maxInstructions: number; readonly untilHlt: boolean; readonly input: Readable | undefined },
+): Promise<End> {
+  const line = new SerialLine(machine, options.input);
+  try {
+    for (;;) {
+      const left = options.maxInstructions - machine.instructionCount;
+      if (left <= 0) return { reason: 'limit' };
+      const stop = machine.run(Math.min(SLICE, left));
+      switch (stop.reason) {
+        case 'exit':
+        case 'shutdown':
+          return stop;
+        case 'halt':
+          // Only input could wake it, if interrupts are on and somebody may still type.
+          if (options.untilHlt || !machine.state.flag(Flag.IF) || !(await line.moreInput())) return { reason: 'halt' };
+          break;
+        default:
+          await new Promise((resume) => setImmediate(resume));
+      }
+    }
+  } finally {
+    line.close();
+  }
+}
+
+/** Standard input on its way to the guest. */
+class SerialLine {
+  private ended: boolean;
+  private received = false;
+  private wake = (): void => undefined;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly input: Readable | undefined,
+  ) {
+    this.ended = input === undefined || input.readableEnded || input.destroyed;
+    input?.on('data', this.data).on('end', this.end).on('close', this.end).on('error', this.end);
+  }
+
+  private readonly data = (chunk: Uint8Array | string): void => {
+    this.machine.sendSerial(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
+    this.received = true;
+    this.wake();
+  };
+
+  private readonly end = (): void => {
+    this.ended = true;
+    this.wake();
+  };
+
+  /** Waits for input that has not been seen yet; false if there will be none. */
+  async moreInput(): Promise<boolean> {
+    if (!this.received && !this.ended) await new Promise<void>((wake) => (this.wake = wake));
+    const { received } = this;
+    this.received = false;
+    return received;
+  }
+
+  /** Lets go of the input, so that the process can end while its other side is still open. */
+  close(): void {
+    this.input?.off('data', this.data).off('end', this.end).off('close', this.end).off('error', this.end);
+    this.input?.destroy();
+  }
+}

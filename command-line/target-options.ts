@@ -1,0 +1,152 @@
+/** What `run` and `trace` have in common: which image on which machine. */
+import { statSync } from 'node:fs';
+import {
+  AdapterError,
+  closest,
+  loadTarget,
+  msrRegister,
+  parseMemorySize,
+  registerNamed,
+  writeRegister,
+  type ImageFormat,
+  type Target,
+} from '../debug-adapter';
+import { CPU_MODELS, hasMultibootHeader } from '../emulator';
+import { isElf } from '../toolchain';
+import { UsageError } from './errors';
+import { readBytes } from './files';
+import type { CommandDescription, Given, Options } from './options';
+import { defaultKernel } from './sample-kernel';
+import type { Terminal } from './terminal';
+import { parseChoice, parseNumber, splitAssignment } from './values';
+
+export const IMAGE_OPERAND = {
+  placeholder: 'IMAGE',
+  help: 'assembly source, ELF executable, flat or multiboot image to run',
+} as const satisfies CommandDescription['operand'];
+
+export const TARGET_OPTIONS = {
+  kernel: {
+    value: 'FILE.S|DIR',
+    help: 'kernel the program runs on; "none" for the bare machine. Default for sources and ELF executables: the folder "kernel" beside or above the program, else the sample kernel',
+  },
+  format: { value: 'FORMAT', help: 'auto (default), asm, elf, flat or multiboot' },
+  load: { value: 'ADDR', help: 'flat: physical address to load at (default 0x100000)' },
+  entry: {
+    value: 'ADDR',
+    help: 'flat, bare ELF: address of the first instruction (default: the load address, the ELF entry)',
+  },
+  mode: {
+    value: '32|64',
+    help: 'flat: start in 32-bit protected mode with flat segments, or (default) in 64-bit mode in ring 0, memory mapped where it is, a stack below the image',
+  },
+  cpu: { value: 'MODEL', help: `CPU model: ${Object.keys(CPU_MODELS).join(', ')}` },
+  memory: { value: 'SIZE', help: 'guest RAM, such as 64M (default) or 1G' },
+  arg: { value: 'TEXT', multiple: true, help: 'argument of the program: argv[1] and following' },
+  env: { value: 'NAME=VALUE', multiple: true, help: 'environment of the program' },
+  set: {
+    value: 'REG=VALUE',
+    multiple: true,
+    help: 'a register or MSR at the start, such as rax=0x10 or lstar=0x200000',
+  },
+} as const satisfies Options;
+
+type GivenTarget = Given<typeof TARGET_OPTIONS>;
+
+export const TARGET_NOTES = [
+  'Sources and ELF executables are programs for ring 3 and run on a kernel, as in the debugger, unless they bring boot code of their own (a multiboot header), or --kernel none, --mode, --load, --entry or --until-hlt shows that they are meant for the bare machine. Addresses and values are decimal, or hexadecimal with 0x; sizes may end in K, M or G.',
+] as const;
+
+const FORMATS = ['auto', 'asm', 'elf', 'flat', 'multiboot'] as const;
+const NO_KERNEL = new Set(['', 'none']);
+
+/** Loads what the options describe, prints warnings, sets registers. `bare`: something else says there is no kernel. */
+export function targetOf(
+  program: string,
+  given: GivenTarget,
+  terminal: Terminal,
+  options: { readonly serial: (byte: number) => void; readonly bare: boolean },
+): Target {
+  const mode = given.mode === undefined ? undefined : parseChoice('--mode', given.mode, ['32', '64']);
+  const loadAddress = given.load === undefined ? undefined : parseNumber('--load', given.load);
+  const entry = given.entry === undefined ? undefined : parseNumber('--entry', given.entry);
+  const registers = given.set.map(parseSetting);
+  if (given.memory !== undefined) checkUsage('--memory', () => parseMemorySize(given.memory ?? ''));
+  const format = formatOf(program, parseChoice('--format', given.format ?? 'auto', FORMATS));
+  const bare = options.bare || mode !== undefined || loadAddress !== undefined || entry !== undefined;
+  const kernel = kernelFor(program, given, format, bare);
+  checkModel(given.cpu);
+  const { target, warnings } = loadTarget({
+    program,
+    serial: options.serial,
+    args: given.arg,
+    env: Object.fromEntries(given.env.map(splitAssignment).map(({ name, value }) => [name, value ?? ''])),
+    format,
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(given.cpu === undefined ? {} : { cpu: given.cpu }),
+    ...(given.memory === undefined ? {} : { memoryBytes: parseMemorySize(given.memory) }),
+    ...(loadAddress === undefined ? {} : { loadAddress }),
+    ...(entry === undefined ? {} : { entry }),
+    ...(mode === undefined ? {} : { mode: mode === '32' ? 32 : 64 }),
+  });
+  warnings.forEach((warning) => terminal.error(warning));
+  for (const { name, value } of registers) {
+    const register = registerNamed(name) ?? msrRegister(name);
+    if (!register) throw unknownRegister(name);
+    checkUsage(`--set ${name}`, () => writeRegister(target.machine, register, value));
+  }
+  return target;
+}
+
+/** What `auto` means for this file. */
+function formatOf(program: string, format: (typeof FORMATS)[number]): ImageFormat {
+  if (format !== 'auto') return format;
+  if (statSync(program, { throwIfNoEntry: false })?.isDirectory() === true || /\.(?:s|asm)$/i.test(program))
+    return 'asm';
+  const bytes = readBytes(program);
+  if (hasMultibootHeader(bytes)) return 'multiboot';
+  return isElf(bytes) ? 'elf' : 'flat';
+}
+
+function kernelFor(program: string, given: GivenTarget, format: ImageFormat, bare: boolean): string | undefined {
+  if (given.kernel !== undefined) return NO_KERNEL.has(given.kernel) ? undefined : given.kernel;
+  const isProgram = (format === 'asm' || format === 'elf') && !bare;
+  // A folder of sources is a kernel, not a program.
+  return isProgram && statSync(program, { throwIfNoEntry: false })?.isFile() === true
+    ? defaultKernel(program)
+    : undefined;
+}
+
+function parseSetting(text: string): { name: string; value: bigint } {
+  const { name, value } = splitAssignment(text);
+  if (value === undefined)
+    throw new UsageError(`--set ${text}: the value is missing.`, 'Write --set REG=VALUE, such as --set rax=0x10.');
+  if (!registerNamed(name) && !msrRegister(name)) throw unknownRegister(name);
+  return { name, value: parseNumber(`--set ${name}`, value) };
+}
+
+function unknownRegister(name: string): UsageError {
+  return new UsageError(
+    `--set: there is no register "${name}".`,
+    'Write the SDM name in lower case: rax, rflags, cr3, fs_base, lstar.',
+  );
+}
+
+function checkModel(name: string | undefined): void {
+  if (name === undefined || Object.hasOwn(CPU_MODELS, name)) return;
+  const near = closest(name, Object.keys(CPU_MODELS));
+  throw new UsageError(
+    `--cpu: there is no model "${name}".${near === undefined ? '' : ` Did you mean "${near}"?`}`,
+    `Choose one of: ${Object.keys(CPU_MODELS).join(', ')}.`,
+  );
+}
+
+/** What is wrong with a value is wrong with the command line. */
+function checkUsage(option: string, check: () => unknown): void {
+  try {
+    check();
+  } catch (error) {
+    if (error instanceof AdapterError) throw new UsageError(`${option}: ${error.message}`);
+    throw error;
+  }
+}
