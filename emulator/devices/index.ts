@@ -3,7 +3,9 @@ import type { Clock } from '../clock';
 import type { Bus } from './bus';
 import { DebugExit } from './debug-exit';
 import { Pic } from './pic';
+import { Pit, PIT_IRQ } from './pit';
 import { PostCode } from './post-code';
+import { Rtc } from './rtc';
 import { COM1_IRQ, Uart } from './uart';
 
 export interface Devices {
@@ -16,9 +18,14 @@ export interface DeviceConnections {
   readonly serial: (byte: number) => void;
   /** The guest wrote to the debug-exit port. */
   readonly exit: (code: number) => void;
+  /** Time the real-time clock shows at reset, in seconds since 1970 (UTC); default the start of the year 2000. */
+  readonly startSeconds?: number;
 }
 
-export function attachDevices(bus: Bus, _clock: Clock, { serial, exit }: DeviceConnections): Devices {
+const YEAR_2000 = 946_684_800;
+
+export function attachDevices(bus: Bus, clock: Clock, connections: DeviceConnections): Devices {
+  const { serial, exit, startSeconds = YEAR_2000 } = connections;
   const pic = Pic.attach(bus);
   const uart = Uart.attach(bus, {
     transmit: serial,
@@ -26,5 +33,7 @@ export function attachDevices(bus: Bus, _clock: Clock, { serial, exit }: DeviceC
   });
   DebugExit.attach(bus, exit);
   PostCode.attach(bus);
+  Pit.attach(bus, clock, (level) => pic.setLine(PIT_IRQ, level));
+  Rtc.attach(bus, clock, startSeconds);
   return { pic, serial: uart };
 }
