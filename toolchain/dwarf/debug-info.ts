@@ -13,6 +13,8 @@ export interface CodeLocation extends AddressRange {
   readonly location: SourceLocation;
   /** The innermost expansion; the same object for all of its code. */
   readonly expansion: CodeExpansion | undefined;
+  /** Data among the code, by the word of our own line tables. */
+  readonly isData: boolean;
   /** The function around, if the unit names one. */
   readonly function: string | undefined;
 }
@@ -58,6 +60,7 @@ export class DebugInfo {
       ...extentOf(row),
       location: locationOf(row),
       expansion: scopes.at(-1)?.expansion,
+      isData: unit.root.language === DW_LANG_Mips_Assembler && row.sequence.statements[row.index] === 0,
       function: scopes[0]?.expansion ? undefined : scopes[0]?.name,
     };
   }

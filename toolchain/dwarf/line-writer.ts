@@ -13,6 +13,7 @@ import {
   DW_LNS_advance_line,
   DW_LNS_advance_pc,
   DW_LNS_copy,
+  DW_LNS_negate_stmt,
   DW_LNS_set_column,
   DW_LNS_set_file,
   STANDARD_OPCODE_LENGTHS,
@@ -34,7 +35,7 @@ export function codeRows(module: ObjectModule, section: Section): LineRow[] {
 /**
  * Writes the line table: a sequence per code section. A row is the innermost line, in a macro that of its body; where
  * an expansion begins, rows of no length at the same address give the lines of the calls, outermost first, so that a
- * breakpoint on a macro call has an address.
+ * breakpoint on a macro call has an address. Rows of data are no statements: nothing can stop there.
  */
 export function writeLines(module: ObjectModule, files: FileTable, strings: StringSection): Section {
   const writer = new SectionBuilder('.debug_line');
@@ -90,8 +91,11 @@ function writeSequence(writer: SectionBuilder, section: Section, rows: readonly 
   let before: readonly MacroExpansion[] = [];
   for (const row of rows) {
     const chain = expansionChain(row.expansion);
-    for (const expansion of chain) if (!before.includes(expansion)) program.row(row.offset, expansion.call);
-    program.row(row.offset, row.location);
+    const isStatement = row.content !== 'data';
+    for (const expansion of chain) {
+      if (!before.includes(expansion)) program.row(row.offset, expansion.call, isStatement);
+    }
+    program.row(row.offset, row.location, isStatement);
     before = chain;
     end = Math.max(end, row.offset + row.length);
   }
@@ -104,6 +108,7 @@ class LineProgram {
   private file = 1;
   private line = 1;
   private column = 0;
+  private isStatement = true;
   private hasRow = false;
 
   constructor(
@@ -118,9 +123,12 @@ class LineProgram {
   }
 
   /** Appends a row unless it says nothing new. */
-  row(offset: number, location: SourceLocation): void {
+  row(offset: number, location: SourceLocation, isStatement: boolean): void {
     const file = this.files.indexOf(location.file);
-    if (this.hasRow && file === this.file && location.line === this.line && location.column === this.column) return;
+    const isSamePlace = file === this.file && location.line === this.line && location.column === this.column;
+    if (this.hasRow && isSamePlace && isStatement === this.isStatement) return;
+    if (isStatement !== this.isStatement) this.writer.u8(DW_LNS_negate_stmt);
+    this.isStatement = isStatement;
     if (file !== this.file) this.standard(DW_LNS_set_file, (this.file = file));
     if (location.column !== this.column) this.standard(DW_LNS_set_column, (this.column = location.column));
     this.advance(offset - this.offset, location.line - this.line);

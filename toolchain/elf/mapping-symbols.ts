@@ -3,7 +3,8 @@
  * its mapping symbols, a local symbol `$code16`, `$code32` or `$code64` marks where such a stretch begins. Sections
  * that are wholly 64-bit carry none.
  */
-import type { CodeSize, Section, Symbol } from './object';
+import { SHF_EXECINSTR } from './format';
+import type { CodeSize, ObjectModule, Section, Symbol } from './object';
 
 const MAPPING_SYMBOL = /^\$code(16|32|64)$/;
 
@@ -13,10 +14,22 @@ export function mappingSymbolBits(symbol: Symbol): CodeSize['bits'] | undefined 
   return match ? (Number(match[1]) as CodeSize['bits']) : undefined;
 }
 
+/** Where the code size of a section switches, by its own word or else by its line rows; empty if it is wholly 64-bit. */
+export function codeSizesOf(module: ObjectModule, section: Section): readonly CodeSize[] {
+  if (section.codeSizes) return section.codeSizes.every(({ bits }) => bits === 64) ? [] : section.codeSizes;
+  if (!(section.flags & SHF_EXECINSTR)) return [];
+  const sizes: CodeSize[] = [];
+  const rows = module.lines.filter((row) => row.section === section.name).sort((a, b) => a.offset - b.offset);
+  for (const { offset, content = 64 } of rows) {
+    if (content !== 'data' && content !== (sizes.at(-1)?.bits ?? 64)) sizes.push({ offset, bits: content });
+  }
+  return sizes;
+}
+
 /** The mapping symbols of a section, with offsets in it as values. */
-export function mappingSymbols(section: Section): Symbol[] {
-  const sizes = section.codeSizes ?? [];
-  if (sizes.every(({ bits }) => bits === 64)) return [];
+export function mappingSymbols(module: ObjectModule, section: Section): Symbol[] {
+  const sizes = codeSizesOf(module, section);
+  if (sizes.length === 0) return [];
   const all = sizes[0]?.offset === 0 ? sizes : [{ offset: 0, bits: 64 } as const, ...sizes];
   return all.map(({ offset, bits }) => ({
     name: `$code${bits}`,

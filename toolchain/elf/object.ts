@@ -45,7 +45,7 @@ export interface Section {
   readonly size: number;
   readonly relocations: readonly Relocation[];
   /**
-   * Where `.code16`, `.code32` and `.code64` switch, in order of offset; absent or empty for wholly 64-bit code.
+   * Where `.code16`, `.code32` and `.code64` switch, in order of offset. If left out, it follows from the line rows.
    * In ELF these are local symbols `$code16`, `$code32`, `$code64` (elf/mapping-symbols.ts).
    */
   readonly codeSizes?: readonly CodeSize[];
@@ -80,6 +80,8 @@ export interface LineRow {
   readonly length: number;
   readonly location: SourceLocation;
   readonly expansion: MacroExpansion | undefined;
+  /** What the bytes are: instructions of this code size, or data; 64 if left out. */
+  readonly content?: CodeSize['bits'] | 'data';
 }
 
 /** An assembled translation unit before it is written as ELF. */

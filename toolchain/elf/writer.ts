@@ -71,7 +71,7 @@ function objectSymbols(module: ObjectModule, sections: readonly Section[]): Symb
   return [
     ...[...targets].map((name) => plain(name, { type: 'section', binding: 'local', section: name })),
     ...module.symbols.filter(({ type }) => type !== 'section'),
-    ...sections.flatMap(mappingSymbols),
+    ...sections.flatMap((section) => mappingSymbols(module, section)),
     ...[...undefinedNames].map((name) => plain(name, { type: 'notype', binding: 'global', section: undefined })),
   ];
 }

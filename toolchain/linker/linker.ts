@@ -295,7 +295,7 @@ class Link {
     for (const module of this.modules) {
       const local = [
         ...module.symbols.filter(({ type }) => type !== 'section'),
-        ...module.sections.flatMap(mappingSymbols),
+        ...module.sections.flatMap((section) => mappingSymbols(module, section)),
       ]
         .filter(({ binding, section }) => binding === 'local' && section !== undefined)
         .map((symbol) => this.linked({ symbol, module }));

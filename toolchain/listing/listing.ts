@@ -2,7 +2,7 @@
 import type { DebugInfo } from '../dwarf/debug-info';
 import { EM_386, SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS } from '../elf/format';
 import { rowAt } from '../elf/line-rows';
-import { mappingSymbolBits } from '../elf/mapping-symbols';
+import { codeSizesOf, mappingSymbolBits } from '../elf/mapping-symbols';
 import type { CodeSize, ObjectModule, Section, Symbol } from '../elf/object';
 import type { ElfFile, ElfSection } from '../elf/reader';
 import { RELOCATION_TYPES } from '../elf/relocations';
@@ -83,12 +83,13 @@ export function objectListing(module: ObjectModule, options: WriterOptions = {})
       name: section.name,
       address: 0n,
       data: section.data,
-      codeSizes: section.codeSizes ?? [],
+      codeSizes: codeSizesOf(module, section),
       labels: labels.map(({ name, value }) => ({ name, address: value })),
       relocations: relocationTexts(section),
       locate: (address) => {
         const row = rowAt(module, section.name, Number(address));
-        return row && row.offset <= Number(address) ? row : undefined;
+        if (!row || row.offset > Number(address)) return undefined;
+        return { ...row, isData: row.content === 'data', end: BigInt(row.offset + row.length) };
       },
       describe: (address) => describeOffset(labels, address),
     };

@@ -7,6 +7,9 @@ import { Disassembler, type DisassembledInstruction } from './disassembler';
 export interface Provenance {
   readonly location: SourceLocation;
   readonly expansion: MacroExpansion | undefined;
+  readonly isData: boolean;
+  /** Address after the last byte of the row. */
+  readonly end: bigint;
 }
 
 /** A stretch of code to list. */
@@ -48,6 +51,12 @@ export interface WrittenListing {
 /** Columns: bytes of most instructions; source text beside the place it comes from. */
 const BYTES_WIDTH = 21;
 const PLACE_WIDTH = 36;
+const DATA_PER_LINE = 8;
+const INTEGER_DIRECTIVES = new Map([
+  [2, '.word'],
+  [4, '.long'],
+  [8, '.quad'],
+]);
 
 /** Lists `sections` one after the other below a title line. */
 export function writeListing(title: string, sections: readonly CodeSection[], options: WriterOptions): WrittenListing {
@@ -86,9 +95,54 @@ class ListingWriter {
         for (const name of names) this.line(`${stretch.address.toString(16).padStart(16, '0')} <${name}>:`);
         this.before = [];
       }
-      const code = this.disassembler.disassemble(stretch.code, stretch.address, stretch.bits);
-      for (const instruction of code) this.instruction(section, instruction);
+      this.stretch(section, stretch);
     }
+  }
+
+  private stretch(section: CodeSection, { address, code, bits }: Stretch): void {
+    let at = 0;
+    while (at < code.length) {
+      const row = section.locate(address + BigInt(at));
+      if (row?.isData) {
+        const end = Math.min(code.length, Number(row.end - address));
+        this.source(row);
+        this.data(address + BigInt(at), code.subarray(at, end));
+        at = end;
+      } else {
+        at += this.instructionsUntilData(section, code.subarray(at), address + BigInt(at), bits);
+      }
+    }
+  }
+
+  /** Returns how many bytes the instructions took. */
+  private instructionsUntilData(
+    section: CodeSection,
+    code: Uint8Array,
+    address: bigint,
+    bits: CodeSize['bits'],
+  ): number {
+    for (const instruction of this.disassembler.disassemble(code, address, bits)) {
+      const row = section.locate(instruction.address);
+      if (row?.isData) return Number(instruction.address - address);
+      this.source(row);
+      this.instruction(section, instruction);
+    }
+    return code.length;
+  }
+
+  /** Data in lines of at most eight bytes; what has the size of an integer is shown as one. */
+  private data(address: bigint, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += DATA_PER_LINE) {
+      const chunk = bytes.subarray(at, at + DATA_PER_LINE);
+      const directive = INTEGER_DIRECTIVES.get(bytes.length);
+      const text = directive ? `${directive}\t0x${integer(chunk).toString(16)}` : `.byte\t${byteList(chunk)}`;
+      this.bytesLine(address + BigInt(at), chunk, text);
+    }
+  }
+
+  private bytesLine(address: bigint, bytes: Uint8Array, text: string): void {
+    const hex = Array.from(bytes, hexByte).join(' ');
+    this.line(`  ${address.toString(16)}:\t${hex.padEnd(BYTES_WIDTH)}\t${text}`);
   }
 
   finish(): WrittenListing {
@@ -103,7 +157,6 @@ class ListingWriter {
     section: CodeSection,
     { address, bytes, text, target, targetKind }: DisassembledInstruction,
   ): void {
-    this.source(section.locate(address));
     const symbol = target === undefined ? undefined : section.describe(target);
     const operand =
       targetKind === 'branch'
@@ -111,9 +164,7 @@ class ListingWriter {
         : target !== undefined
           ? `        # ${target.toString(16)}${symbol ? ` ${symbol}` : ''}`
           : undefined;
-    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    const column = `  ${address.toString(16)}:\t${hex.padEnd(BYTES_WIDTH)}\t`;
-    this.line(`${column}${text}${operand ?? ''}`);
+    this.bytesLine(address, bytes, `${text}${operand ?? ''}`);
     this.instructions.push({ line: this.lines.length, address, length: bytes.length });
     const offset = Number(address - section.address);
     for (let at = offset; at < offset + bytes.length; at++) {
@@ -169,6 +220,15 @@ function isSame(a: SourceLevel | undefined, b: SourceLevel | undefined): boolean
     a.location.line === b.location.line &&
     a.expansion === b.expansion
   );
+}
+
+const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0');
+
+const byteList = (bytes: Uint8Array): string => Array.from(bytes, (byte) => `0x${hexByte(byte)}`).join(',');
+
+/** The little-endian number that `bytes` are. */
+function integer(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }
 
 interface Stretch {

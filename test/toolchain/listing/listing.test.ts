@@ -145,6 +145,51 @@ Disassembly of section .text:
     assert.doesNotMatch(listing, /\$code/);
   });
 
+  it('should show data among code as data, of which no line can be stopped at', () => {
+    const data = Uint8Array.of(0x40, 0xad, 0xba, 0xef, 0xbe, 0x68, 0x69, 0x0a, 0xc3);
+    const [text, ...rest] = PROGRAM.sections;
+    assert.ok(text);
+    const row = (line: number, offset: number, length: number, content?: 'data' | 32) => ({
+      section: '.text',
+      offset,
+      length,
+      location: { file: MAIN, line, column: 3 },
+      expansion: undefined,
+      ...(content && { content }),
+    });
+    const module = {
+      ...PROGRAM,
+      sections: [{ ...text, data, size: data.length }, ...rest],
+      symbols: PROGRAM.symbols.slice(0, 1),
+      lines: [row(4, 0, 1, 32), row(5, 1, 4, 'data'), row(6, 5, 3, 'data'), row(7, 8, 1)],
+    };
+    const expected = `
+0000000000401000 <_start>:
+# main.S:4
+  401000:	40                   	inc    %eax
+# main.S:5
+  401001:	ad ba ef be          	.long	0xbeefbaad
+# main.S:6
+  401005:	68 69 0a             	.byte	0x68,0x69,0x0a
+# main.S:7
+  401008:	c3                   	ret
+`;
+    const { elf } = image(module);
+    const debugInfo = new DebugInfo(elf);
+    const listing = imageListing(elf, { name: 'image', debugInfo });
+    assert.ok(listing.text.endsWith(expected), listing.text);
+    assert.ok(
+      objectListing(module).endsWith(
+        expected
+          .replaceAll('401', '0')
+          .replace(/^0+ </m, `${'0'.repeat(16)} <`)
+          .replace(/^ {2}0+(\d):/gm, '  $1:'),
+      ),
+    );
+    assert.deepEqual(debugInfo.linesOf(MAIN), [4, 7]);
+    assert.deepEqual(debugInfo.addressesOf(MAIN, 5), { line: 7, addresses: [0x401008n] });
+  });
+
   it('should show what is no instruction as bytes', () => {
     const [text, ...rest] = PROGRAM.sections;
     assert.ok(text);
