@@ -8,6 +8,7 @@ import type { Terminal } from './terminal';
 /** Loaded when called for, so that each starts quickly; the list in order of `ringside --help`. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run')).runCommand,
+  trace: async () => (await import('./commands/trace')).traceCommand,
   assemble: async () => (await import('./commands/assemble')).assembleCommand,
   dap: async () => (await import('./commands/dap')).dapCommand,
 };
