@@ -64,6 +64,9 @@ const WATCHED_MSRS = [
   'tsc_aux',
 ];
 
+/** Shown as numbers only: a selector is not a quantity. */
+const SELECTORS = new Set(['CS', 'SS', 'DS', 'ES', 'FS', 'GS', 'TR', 'LDTR', 'CPL']);
+
 interface Snapshot {
   readonly values: ReadonlyMap<string, bigint>;
   readonly rflags: bigint;
@@ -89,9 +92,7 @@ export function recordInstruction(target: Target): () => InstructionRecord {
     const effects: Effect[] = [];
     for (const { va, bytes: old } of [...written, ...gateFrame(target, before, after, facts?.mnemonic)]) {
       const now = target.readLinear(va, old.length);
-      // A push is worth telling even if the same value happened to be there.
-      const told = isPush(facts?.mnemonic) || Buffer.compare(old, now) !== 0;
-      if (now.length < old.length || !told) continue;
+      if (now.length < old.length) continue;
       effects.push({
         target: `[${hex(va)}]`,
         before: bytesText(target, old),
@@ -103,7 +104,8 @@ export function recordInstruction(target: Target): () => InstructionRecord {
       const old = before.values.get(label) ?? 0n;
       if (old === value || (label === 'RIP' && value === next)) continue;
       const source = effectSource(context, label);
-      effects.push({ target: label, before: valueText(target, old), after: valueText(target, value), source });
+      const text = SELECTORS.has(label) ? hex : (each: bigint) => valueText(target, each);
+      effects.push({ target: label, before: text(old), after: text(value), source });
     }
     for (const each of RFLAGS_FIELDS) {
       const [old, value] = [fieldValue(before.rflags, each), fieldValue(after.rflags, each)];
@@ -129,10 +131,6 @@ function snapshot({ machine }: Target): Snapshot {
     if (msr) values.set(`IA32_${name.toUpperCase()}`, msr.read(machine));
   }
   return { values, rflags: BigInt(machine.state.rflags) };
-}
-
-function isPush(mnemonic: Mnemonic | undefined): boolean {
-  return mnemonic === Mnemonic.Push || mnemonic === Mnemonic.Pushfq || mnemonic === Mnemonic.Call;
 }
 
 const GATES = new Set<Mnemonic | undefined>([Mnemonic.Int, Mnemonic.Int3, Mnemonic.Int1]);

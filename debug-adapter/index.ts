@@ -5,7 +5,18 @@ export type { Image } from './image';
 export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';
 export { parseMemorySize } from './launch-attributes';
 export { msrRegister } from './msrs';
-export { registerNamed, writeRegister } from './registers';
+export { REGISTERS, registerNamed, writeRegister, type Register } from './registers';
 export { explainShutdown } from './shutdown';
 export { serveStdio } from './stdio';
+export {
+  systemCallJourneys,
+  type JourneyCall,
+  type JourneyInstruction,
+  type JourneyOptions,
+  type JourneyPhase,
+  type JourneysEnd,
+  type SysretCheck,
+  type SystemCallJourney,
+} from './system-call-journey';
+export type { Effect } from './protocol';
 export type { Target } from './target';

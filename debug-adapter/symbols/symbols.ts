@@ -21,9 +21,18 @@ export class SymbolTable {
   private readonly byAddress: readonly Symbol[];
   private readonly byName = new Map<string, Symbol>();
   private readonly marks: readonly CodeSizeMark[];
+  /** End of the section of each symbol: a symbol of unknown size names nothing beyond it. */
+  private readonly ends = new Map<Symbol, bigint>();
 
   constructor(images: readonly Pick<ElfFile, 'symbols' | 'sections'>[]) {
     this.marks = images.flatMap(codeSizeMarks).sort((a, b) => (a.va < b.va ? -1 : a.va > b.va ? 1 : 0));
+    for (const { symbols, sections } of images) {
+      const sectionEnds = new Map(sections.map(({ name, address, size }) => [name, address + BigInt(size)]));
+      for (const symbol of symbols) {
+        const end = sectionEnds.get(symbol.section ?? '');
+        if (end !== undefined) this.ends.set(symbol, end);
+      }
+    }
     const defined = images
       .flatMap(({ symbols }) => symbols)
       .filter(({ section, type }) => section !== undefined && type !== 'file' && type !== 'section');
@@ -78,7 +87,7 @@ export class SymbolTable {
     for (let steps = 0; index >= 0 && steps < 64; index--, steps++) {
       const symbol = this.byAddress[index];
       const distance = va - symbol.value;
-      if (symbol.size > 0n ? distance < symbol.size : distance < MAX_OFFSET) {
+      if (symbol.size > 0n ? distance < symbol.size : distance < MAX_OFFSET && va < (this.ends.get(symbol) ?? va)) {
         return { symbol, offset: Number(distance) };
       }
     }
