@@ -91,6 +91,27 @@ describe('buildImage', () => {
     assert.deepEqual(info.addressesOf('helper.S', 1), { line: 3, addresses: [helper?.value] });
   });
 
+  it('should know 32-bit code and data among the code from the source', () => {
+    const text = `.section .boot, "ax"
+  .long 0x1badb002
+  .code32
+  .globl _start
+_start: inc %eax
+  .code64
+  swapgs
+`;
+    const { elf, diagnostics } = buildImage([source('boot.S', text)], {}, KERNEL_LAYOUT);
+    assert.deepEqual(diagnostics, []);
+    assert.ok(elf);
+    const image = readElf(elf);
+    const listing = imageListing(image, { name: 'boot', debugInfo: new DebugInfo(image) });
+    const lines = listing.text.split('\n').filter((line) => line.startsWith('  '));
+    assert.deepEqual(
+      lines.map((line) => line.split('\t').slice(2).join(' ')),
+      ['.long 0x1badb002', 'inc    %eax', 'swapgs'],
+    );
+  });
+
   it('should report the errors of all sources, and link none', () => {
     const sources = [source('one.S', ' bogus\n'), source('main.S'), source('two.S', '\n mov\n')];
     const { elf, diagnostics, modules } = buildImage(sources, { readFile }, USER_LAYOUT);
@@ -158,7 +179,7 @@ describe('buildImage', () => {
     const entry = elf.symbols.find(({ name }) => name === 'entry_SYSCALL_64')?.value ?? 0n;
     const line = listing.lineOf(entry) ?? 0;
     assert.equal(listing.instructionAt(line)?.address, entry);
-    assert.match(listing.text.split('\n')[line - 1] ?? '', /\tswapgs$/);
+    assert.match(listing.text.split('\n')[line - 1] ?? '', /\tendbr64$/);
     const found = debugInfo.locate(entry);
     assert.equal(basename(found?.location.file ?? ''), 'entry_64.S');
     const { addresses } = debugInfo.addressesOf('entry_64.S', found?.location.line ?? 0) ?? { addresses: [] };
