@@ -147,6 +147,7 @@ class Assembler {
   private statement(line: SourceLine): void {
     const { assembly } = this;
     assembly.line = line;
+    assembly.content = 'data';
     const scanner = new Scanner(line);
     if (scanner.atEnd()) return;
     const start = assembly.place;
@@ -283,7 +284,7 @@ class Assembler {
           start + written.length,
         );
       case '.exitm':
-        if (!this.input.exitMacro()) scanner.fail('.exitm outside a macro', start, start + written.length);
+        this.exitMacro(scanner, start, start + written.length);
         return true;
       case '.purgem':
         this.purgeMacro(scanner);
@@ -368,6 +369,12 @@ class Assembler {
     }
     this.macros.set(key, macro);
     this.allMacros.push(macro);
+  }
+
+  private exitMacro(scanner: Scanner, start: number, end: number): void {
+    const conditionals = this.input.exitMacro();
+    if (conditionals === undefined) return scanner.fail('.exitm outside a macro', start, end);
+    this.conditionals.unwind(conditionals);
   }
 
   private purgeMacro(scanner: Scanner): void {
@@ -468,6 +475,7 @@ class Assembler {
     if (this.instructions.readings(mnemonic, assembly.bits).length === 0)
       this.unknownInstruction(mnemonic, position, end);
     const operands = parseOperands(scanner, assembly);
+    assembly.content = assembly.bits;
     const encoded = this.instructions.encode(
       { mnemonic, start: position, end, operands, prefixes, rex },
       {
@@ -486,6 +494,7 @@ class Assembler {
           long,
           longSize,
           target,
+          usesPlt: assembly.bits === 64,
           line: scanner.line,
           start: target.start,
           end: target.end,

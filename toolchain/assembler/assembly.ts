@@ -38,6 +38,8 @@ export interface EmittedRow {
   readonly section: AsmSection;
   /** An instruction or data, as against padding. */
   readonly isContent: boolean;
+  /** Code size of an instruction, or data. */
+  readonly content: 32 | 64 | 'data';
 }
 
 export class Assembly implements NameResolver {
@@ -49,6 +51,8 @@ export class Assembly implements NameResolver {
   /** Files read by .incbin. */
   readonly binaries = new Set<string>();
   bits: 32 | 64 = 64;
+  /** What the statement being assembled emits: an instruction, or data. */
+  content: 32 | 64 | 'data' = 'data';
   private position: Position;
   private previous: Position | undefined;
   private readonly pushed: { position: Position; previous: Position | undefined }[] = [];
@@ -191,7 +195,14 @@ export class Assembly implements NameResolver {
   record(start: Place, isContent: boolean): void {
     const { place } = this;
     if (start.fragment === place.fragment && start.offset === place.offset) return;
-    this.rows.push({ line: this.line, start, end: place, section: this.currentSection, isContent });
+    this.rows.push({
+      line: this.line,
+      start,
+      end: place,
+      section: this.currentSection,
+      isContent,
+      content: this.content,
+    });
   }
 
   // Names
@@ -212,6 +223,11 @@ export class Assembly implements NameResolver {
 
   numeric(label: number, direction: 'b' | 'f'): AsmSymbol | undefined {
     return this.symbols.numericReference(label, direction);
+  }
+
+  /** as adds the offset table to the symbols of an object that may need it. */
+  usesOffsetTable(): void {
+    this.symbols.get('_GLOBAL_OFFSET_TABLE_').isUsed = true;
   }
 
   locate(start: number): SourceLocation {

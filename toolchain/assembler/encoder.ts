@@ -7,7 +7,7 @@ import { explainMismatch } from './mismatch';
 import { attNames, readings, type Reading } from './mnemonics';
 import type { Operand } from './operands';
 import { StatementError } from './scanner';
-import type { FixupKind } from './sections';
+import { writeInteger, type FixupKind } from './sections';
 import { closest } from './suggestions';
 
 const K = OpCodeOperandKind;
@@ -25,6 +25,7 @@ export interface EncodedFixup {
   readonly expression: Expression;
   readonly kind: FixupKind;
   readonly bias: number;
+  readonly usesPlt?: boolean;
   readonly relaxableGot: 'none' | 'plain' | 'rex';
 }
 
@@ -126,12 +127,16 @@ export class InstructionSet {
       const suggestion = hint === undefined ? '' : `; did you mean '${hint}'?`;
       throw new StatementError(`unknown instruction '${text.mnemonic}'${suggestion}`, text.start, text.end);
     }
-    const candidate = this.choose(text, found, context);
+    const [candidate, other] = this.choose(text, found, context);
     if (isBranch(candidate.form)) return this.encodeBranch(text, candidate, found, context);
-    return this.encodeForm(text, candidate, context);
+    const encoded = this.encodeForm(text, candidate, context);
+    if (other === undefined || candidate.form.legacy) return encoded;
+    // The store form of a move may do with the 2-byte VEX prefix where the load form does not.
+    const alternative = this.encodeForm(text, other, context);
+    return alternative.bytes.length < encoded.bytes.length ? alternative : encoded;
   }
 
-  private choose(text: InstructionText, found: readonly Reading[], context: EncoderContext): Candidate {
+  private choose(text: InstructionText, found: readonly Reading[], context: EncoderContext): Candidate[] {
     const candidates: Candidate[] = [];
     const written = text.operands.map((operand) => toArgument(operand, context));
     for (const reading of found) {
@@ -212,6 +217,7 @@ export class InstructionSet {
       expression: target,
       kind,
       bias: size,
+      usesPlt: context.bits === 64,
       relaxableGot: 'none',
     };
     return { bytes, fixups: [fixup], jump: undefined };
@@ -269,6 +275,9 @@ export class InstructionSet {
         text.end,
       );
     }
+    if (form.name === 'Int_imm8' && immediates[0].value?.number === 3n && isConstant(immediates[0].value))
+      return { bytes: Uint8Array.of(0xcc), fixups: [], jump: undefined };
+    if (form.name === 'Xchg_r64_RAX' && encoded[0] === 0x48 && encoded[1] === 0x90) encoded = encoded.subarray(1); // as: it is a NOP anyway
     if (immediates.length === 0 && !symbolicDisplacement) {
       return { bytes: addPrefixes(encoded, text.prefixes, text.rex), fixups: [], jump: undefined };
     }
@@ -279,7 +288,10 @@ export class InstructionSet {
     const bytes = addPrefixes(encoded, text.prefixes, text.rex);
     const shift = bytes.length - encoded.length;
     const fixups: EncodedFixup[] = [];
-    if (symbolicDisplacement && memory !== undefined) {
+    const { displacement: known } = memory ?? {};
+    if (symbolicDisplacement && memory !== undefined && known !== undefined && isConstant(known)) {
+      writeInteger(bytes, displacementOffset + shift, known.number, displacementSize); // `8(%rip)`: the number is the displacement itself
+    } else if (symbolicDisplacement && memory !== undefined) {
       const { displacement, base } = memory.operand;
       const relative = base?.class === 'ip64' || base?.class === 'ip32';
       const offset = displacementOffset + shift;
@@ -375,11 +387,17 @@ function intelOrder(written: readonly Argument[], reading: Reading): readonly Ar
   return args;
 }
 
-/** TEST and XCHG do not care which operand comes first. */
+/** TEST and XCHG do not care which operand comes first; BOUND keeps Intel's order in AT&T syntax. */
 function ordersOf(reading: Reading, args: readonly Argument[]): (readonly Argument[])[] {
-  if ((reading.mnemonic === 'test' || reading.mnemonic === 'xchg') && args.length === 2)
-    return [args, [...args].reverse()];
+  if (/^(?:test|xchg|bound)$/.test(reading.mnemonic) && args.length === 2) return [args, [...args].reverse()];
   return [args];
+}
+
+/** `{%k1}`, `{z}` and `{1to8}` exist only in EVEX encodings. */
+function isDecorated(argument: Argument): boolean {
+  if (argument.kind === 'implied') return false;
+  const { mask, zeroing, broadcast } = argument.operand;
+  return mask !== undefined || zeroing === true || broadcast !== undefined;
 }
 
 function isFar(form: Form): boolean {
@@ -388,11 +406,20 @@ function isFar(form: Form): boolean {
 
 /** What a mnemonic's reading says against a form, its operands aside. */
 function admits(form: Form, reading: Reading, args: readonly Argument[], bits: 32 | 64): boolean {
-  const selector =
-    form.kinds.includes(K.seg_reg) &&
-    form.name.startsWith('Mov_') &&
-    args.some((argument) => argument.kind === 'memory');
-  if (reading.suffix !== '' && form.suffix !== reading.suffix && !selector && !ignoresSuffix(form)) return false;
+  const selector = form.kinds.includes(K.seg_reg) && form.name.startsWith('Mov_');
+  if (reading.suffix !== '' && form.suffix !== reading.suffix && !selector) return false;
+  if (reading.vectorSuffix !== undefined && !form.kinds.some((kind) => K[kind] === `${reading.vectorSuffix}mm_or_mem`))
+    return false;
+  if (!form.isEvex && args.some(isDecorated)) return false;
+  if (
+    args.some(
+      (argument) =>
+        argument.kind === 'memory' &&
+        argument.operand.broadcast !== undefined &&
+        argument.operand.broadcast !== form.broadcast,
+    )
+  )
+    return false;
   if (reading.sourceSuffix !== '' && form.sourceSuffix !== reading.sourceSuffix) return false;
   if (reading.only === 'far' && !isFar(form)) return false;
   if (reading.only === 'near' && isFar(form)) return false;
@@ -403,11 +430,6 @@ function admits(form: Form, reading: Reading, args: readonly Argument[], bits: 3
   return !isBranch(form) || bits === 64
     ? form.suffix !== 'w' || !isBranch(form) || reading.suffix === 'w'
     : form.suffix === 'l' || reading.suffix === 'w';
-}
-
-/** Descriptor-table instructions accept a suffix that says nothing. */
-function ignoresSuffix(form: Form): boolean {
-  return /^(?:Lgdt|Lidt|Sgdt|Sidt|Invlpg)_/.test(form.name);
 }
 
 /** `fits`, with what the reading adds: targets of jumps, MOVABS and indirect operands. */
@@ -432,13 +454,14 @@ function fitsHere(kind: OpCodeOperandKind, argument: Argument, form: Form, readi
   return fits(kind, argument, form, bits);
 }
 
-/** Among what fits: the operand size as decides without a suffix, then the shortest, then the first in opcode order. */
-function pick(candidates: readonly Candidate[], text: InstructionText, context: EncoderContext): Candidate {
+/** Among what fits: the operand size as decides without a suffix, then the shortest, in opcode order. */
+function pick(candidates: readonly Candidate[], text: InstructionText, context: EncoderContext): Candidate[] {
   let left = candidates;
   const suffixes = new Set(candidates.map(({ form }) => form.suffix));
   if (suffixes.size > 1) {
     const wide = context.bits === 64 && candidates.some(({ form }) => form.default64 && form.suffix === 'q');
-    const preferred = wide ? 'q' : suffixes.has('l') && !/^f/.test(text.mnemonic) ? 'l' : undefined;
+    const usual = suffixes.has('s') ? 's' : suffixes.has('l') ? 'l' : undefined;
+    const preferred = wide ? 'q' : usual;
     if (preferred !== undefined && suffixes.has(preferred)) {
       left = candidates.filter(({ form }) => form.suffix === preferred);
       const memory = text.operands.some((operand) => operand.kind === 'memory');
@@ -455,7 +478,8 @@ function pick(candidates: readonly Candidate[], text: InstructionText, context: 
   }
   const cost = ({ form }: Candidate): number =>
     form.cost + (form.addressSize !== 0 && form.addressSize !== context.bits ? 1 : 0);
-  return left.reduce((best, candidate) => (cost(candidate) < cost(best) ? candidate : best));
+  const least = Math.min(...left.map(cost));
+  return left.filter((candidate) => cost(candidate) === least);
 }
 
 function isImmediate(kind: OpCodeOperandKind): boolean {
@@ -481,6 +505,7 @@ const IMPLIED_REGISTER: ReadonlyMap<OpCodeOperandKind, Register> = new Map([
   [K.eax, Register.EAX],
   [K.rax, Register.RAX],
   [K.dx, Register.DX],
+  [K.cl, Register.CL],
   [K.st0, Register.ST0],
   [K.sti_opcode, Register.ST1],
 ]);
@@ -575,7 +600,7 @@ function setMemory(
     instruction.opMask = mask.register;
     instruction.zeroingMasking = zeroing ?? false;
   }
-  if (broadcast === true) instruction.isBroadcast = true;
+  if (broadcast !== undefined) instruction.isBroadcast = true;
   if (segment !== undefined && segment.register !== defaultSegment(base?.name))
     instruction.segmentPrefix = segment.register;
   instruction.memoryBase = base?.register ?? Register.None;
@@ -637,7 +662,9 @@ function addPrefixes(encoded: Uint8Array, prefixes: readonly number[], rex: numb
   while (PREFIX_ORDER[encoded[count] ?? 0] !== undefined) count++;
   if (count + prefixes.length < 2 && prefixes.length === 0 && rex === 0) return encoded;
   const own = [...encoded.subarray(0, count)];
-  const all = [...prefixes, ...own].sort((a, b) => (PREFIX_ORDER[a] ?? 0) - (PREFIX_ORDER[b] ?? 0));
+  const all = [...prefixes.filter((prefix) => !own.includes(prefix)), ...own].sort(
+    (a, b) => (PREFIX_ORDER[a] ?? 0) - (PREFIX_ORDER[b] ?? 0),
+  );
   const rest = [...encoded.subarray(count)];
   if (rex !== 0) {
     if (((rest[0] ?? 0) & 0xf0) === 0x40) rest[0] = rest[0] | rex;

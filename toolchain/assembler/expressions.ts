@@ -49,6 +49,8 @@ export interface NameResolver {
   /** The value of `.` */
   here(): AsmSymbol;
   numeric(label: number, direction: 'b' | 'f'): AsmSymbol | undefined;
+  /** Told that an expression asks for something only the linker knows (`@GOTPCREL`, `@TPOFF`, …). */
+  usesOffsetTable(): void;
 }
 
 /** op_rank of gas/expr.c: as's precedences are not C's. */
@@ -149,7 +151,10 @@ function parseOperand(scanner: Scanner, names: NameResolver): Expression {
   const symbol = names.symbol(name, scanner, start, end);
   MODIFIER.lastIndex = scanner.position;
   const modifier = MODIFIER.exec(scanner.text)?.[0];
-  if (modifier !== undefined) scanner.position += modifier.length;
+  if (modifier !== undefined) {
+    scanner.position += modifier.length;
+    if (!/^@plt$/i.test(modifier)) names.usesOffsetTable();
+  }
   return { kind: 'symbol', symbol, modifier: modifier?.toUpperCase(), start, end: scanner.position };
 }
 
@@ -290,9 +295,15 @@ const constant = (number: bigint): Value => ({
 
 /**
  * Reduces an expression to symbols and a number. `undefined` means that it cannot be expressed so (yet).
+ * Equates that `isOpaque` picks out are left as the symbols they are.
  * Throws a StatementError for an equate that refers to itself.
  */
-export function reduce(expression: Expression, distance: Distance, depth = 0): Value | undefined {
+export function reduce(
+  expression: Expression,
+  distance: Distance,
+  isOpaque: (symbol: AsmSymbol) => boolean = () => false,
+  depth = 0,
+): Value | undefined {
   if (depth > 200)
     throw new StatementError('this symbol is defined in terms of itself', expression.start, expression.end);
   switch (expression.kind) {
@@ -301,13 +312,14 @@ export function reduce(expression: Expression, distance: Distance, depth = 0): V
     case 'symbol': {
       const { symbol, modifier } = expression;
       const { definition } = symbol;
-      if (definition?.kind !== 'equate') return { number: 0n, add: symbol, sub: undefined, modifier };
-      const value = reduce(definition.expression, distance, depth + 1);
+      if (definition?.kind !== 'equate' || isOpaque(symbol))
+        return { number: 0n, add: symbol, sub: undefined, modifier };
+      const value = reduce(definition.expression, distance, isOpaque, depth + 1);
       if (value === undefined || modifier === undefined) return value;
       return { ...value, modifier };
     }
     case 'unary': {
-      const value = reduce(expression.operand, distance, depth + 1);
+      const value = reduce(expression.operand, distance, isOpaque, depth + 1);
       if (value === undefined) return undefined;
       if (value.add === undefined && value.sub === undefined)
         return constant(applyUnary(expression.operator, value.number));
@@ -315,8 +327,8 @@ export function reduce(expression: Expression, distance: Distance, depth = 0): V
       return { number: BigInt.asIntN(64, -value.number), add: value.sub, sub: value.add, modifier: undefined };
     }
     case 'binary': {
-      const left = reduce(expression.left, distance, depth + 1);
-      const right = reduce(expression.right, distance, depth + 1);
+      const left = reduce(expression.left, distance, isOpaque, depth + 1);
+      const right = reduce(expression.right, distance, isOpaque, depth + 1);
       if (left === undefined || right === undefined) return undefined;
       return combine(expression, left, right, distance);
     }

@@ -5,6 +5,7 @@ import {
   EncodingKind,
   Instruction,
   MandatoryPrefix,
+  MemorySize,
   Mnemonic,
   OpCodeOperandKind,
   OpCodeTableKind,
@@ -25,9 +26,12 @@ export interface Form {
   /** 64 bits are the default operand size in 64-bit mode. */
   readonly default64: boolean;
   readonly legacy: boolean;
+  readonly isEvex: boolean;
   /** Relative length of the encoding in 32-bit and 64-bit mode, operands being equal. */
   readonly cost: number;
   readonly addressSize: number;
+  /** N of the {1toN} the memory operand may be broadcast by; 0 for none. */
+  readonly broadcast: number;
 }
 
 const K = OpCodeOperandKind;
@@ -55,7 +59,6 @@ export const IMMEDIATE_BYTES: ReadonlyMap<OpCodeOperandKind, number> = new Map([
   [K.imm32, 4],
   [K.imm32sex64, 4],
   [K.imm64, 8],
-  [K.mem_offs, 8],
 ]);
 
 export const BRANCH_SIZE: ReadonlyMap<OpCodeOperandKind, number> = new Map([
@@ -65,7 +68,11 @@ export const BRANCH_SIZE: ReadonlyMap<OpCodeOperandKind, number> = new Map([
   [K.br32_4, 32],
   [K.br64_1, 64],
   [K.br64_4, 64],
+  [K.xbegin_2, 16],
+  [K.xbegin_4, 64],
 ]);
+
+const SIGN_EXTENDED = new Set([K.imm8sex16, K.imm8sex32, K.imm8sex64]);
 
 /** Operand kinds that live in a ModRM byte. */
 const IN_MODRM = /_or_mem|^mem(?!_offs)|_reg$|_reg_mem|_rm$|^seg_reg$/;
@@ -73,7 +80,7 @@ const SUFFIX_OF_BITS: Readonly<Record<number, string>> = { 8: 'b', 16: 'w', 32: 
 const SUFFIX_OF_WIDTH: Readonly<Record<string, string>> = { w: 'w', d: 'l', q: 'q' };
 const SIZE_IN_NAME = /^(?:Push|Pop|Retn|Retf|Leave|Enter|Iret|Pushf|Popf|Pusha|Popa|Sysret|Sysexit|Nop)(w|d|q)(?:_|$)/;
 const NOT_FOR_USE =
-  /^(?:VEX_KNC_|MVEX_|Reservednop|ReservedNop|INVALID|Declare|Fstpnce|Fstp_sti_D|Jmpe|.*_(?:82|DFD0|DFD8)$)/;
+  /^(?:VEX_KNC_|MVEX_|Reservednop|ReservedNop|Cmpxchg486_|Pmulhrw_mm|INVALID|Declare|Fstpnce|Fstp_sti_D|Jmpe|.*_(?:82|DFD0|DFD8)$)/;
 
 /** Mnemonics (iced-x86's names in lower case) with the codes that have them. */
 export type CodeIndex = ReadonlyMap<string, readonly Code[]>;
@@ -116,8 +123,10 @@ export function formOf(code: Code): Form {
     in64: info.isAvailableInMode(64),
     default64: info.defaultOpSize64 || info.forceOpSize64,
     legacy,
+    isEvex: info.encoding === EncodingKind.EVEX,
     cost: costOf(),
     addressSize: info.addressSize,
+    broadcast: info.canBroadcast ? broadcastCount(MemorySize[info.broadcastMemorySize] ?? '') : 0,
   };
   info.free();
   return form;
@@ -125,6 +134,7 @@ export function formOf(code: Code): Form {
   function costOf(): number {
     let cost = 0;
     for (const kind of kinds) cost += IMMEDIATE_BYTES.get(kind) ?? 0;
+    if (/^VEX_Vmovq_(?:xmm_rm64|rm64_xmm)$/.test(name)) cost += 0.5; // memory goes through the SSE forms
     if (!legacy) return cost + (info.encoding === EncodingKind.EVEX ? 6 : 4);
     cost += info.opCodeLength;
     if (info.table === OpCodeTableKind.T0F) cost += 1;
@@ -132,9 +142,16 @@ export function formOf(code: Code): Form {
     if (info.mandatoryPrefix > MandatoryPrefix.PNP) cost += 1;
     if (info.operandSize === 16) cost += 1;
     if (info.operandSize === 64 && !info.defaultOpSize64 && !info.forceOpSize64) cost += 1;
+    if (kinds.some((kind) => SIGN_EXTENDED.has(kind))) cost -= 0.5; // preferred to an accumulator form of the same length
     if (info.isGroup || kinds.some((kind) => IN_MODRM.test(K[kind] ?? ''))) cost += 1;
     return cost;
   }
+}
+
+/** Elements of a size such as Broadcast256_Float32 or Broadcast128_2xInt16. */
+function broadcastCount(size: string): number {
+  const match = /^Broadcast(\d+)_(?:(\d+)x)?[A-Za-z]+(\d+)$/.exec(size);
+  return match === null ? 0 : Number(match[1]) / (Number(match[2] ?? 1) * Number(match[3]));
 }
 
 function generalSizes(name: string, kinds: readonly OpCodeOperandKind[]): { size: number; sourceSize: number } {
@@ -152,10 +169,15 @@ function suffixOf(name: string, kinds: readonly OpCodeOperandKind[], size: numbe
   const real = /_m(16int|32int|64int|32fp|64fp|80fp)/.exec(name)?.[1];
   if (real !== undefined)
     return { '16int': 's', '32int': 'l', '64int': 'q', '32fp': 's', '64fp': 'l', '80fp': 't' }[real] ?? '';
+  const environment = /_m(14|28|94|108)byte/.exec(name)?.[1];
+  if (environment !== undefined) return environment === '14' || environment === '94' ? 's' : 'l';
+  const table = /^[LS][gi]dt_m16(32_16|32|64)/.exec(name)?.[1];
+  if (table !== undefined) return { '32_16': 'w', '32': 'l', '64': 'q' }[table] ?? '';
   const far = /^(?:Jmp|Call|Lss|Lfs|Lgs)_m16(16|32|64)/.exec(name)?.[1] ?? /_ptr16(16|32)/.exec(name)?.[1];
   if (far !== undefined) return SUFFIX_OF_BITS[Number(far)] ?? '';
   for (const kind of kinds) {
     const branch = BRANCH_SIZE.get(kind);
+    if (name === 'Xbegin_rel32') return '';
     if (branch !== undefined) return SUFFIX_OF_BITS[branch] ?? '';
   }
   return SUFFIX_OF_BITS[size] ?? '';

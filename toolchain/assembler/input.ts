@@ -97,13 +97,13 @@ export class InputStack {
     if (frame !== undefined) frame.next = frame.statements.length;
   }
 
-  /** Leaves the innermost macro; false if there is none. */
-  exitMacro(): boolean {
+  /** Leaves the innermost macro; returns how many conditionals were open before it, `undefined` if there is none. */
+  exitMacro(): number | undefined {
     let index = this.frames.length - 1;
     while (index > 0 && this.frames[index]?.isMacro !== true) index--;
-    if (index <= 0) return false;
+    if (index <= 0) return undefined;
     for (const frame of this.frames.slice(index)) frame.next = frame.statements.length;
-    return true;
+    return this.frames[index].conditionals;
   }
 
   /** Ends everything: `.end`. */

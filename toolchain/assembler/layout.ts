@@ -1,11 +1,21 @@
 /** Where symbols are: distances known while assembling, and final ones after relaxation. */
-import type { Distance } from './expressions';
+import { reduce, type Distance } from './expressions';
 import type { AsmSymbol } from './symbols';
-import type { AsmSection } from './sections';
+import type { AsmSection, Place } from './sections';
 
-/** The section that defines a symbol directly. */
+/** The label a symbol comes down to, and how far from it, through any number of equates. */
+function originOf(symbol: AsmSymbol): { place: Place; number: bigint } | undefined {
+  const { definition } = symbol;
+  if (definition?.kind === 'label') return { place: definition.place, number: 0n };
+  if (definition?.kind !== 'equate') return undefined;
+  const value = reduce(definition.expression, () => undefined);
+  if (value?.add?.definition?.kind !== 'label' || value.sub !== undefined) return undefined;
+  return { place: value.add.definition.place, number: value.number };
+}
+
+/** The section a symbol lies in. */
 export function sectionOf(symbol: AsmSymbol): AsmSection | undefined {
-  return symbol.definition?.kind === 'label' ? symbol.definition.place.fragment.section : undefined;
+  return originOf(symbol)?.place.fragment.section;
 }
 
 /** Distance of two labels with nothing of unknown size between them. */
@@ -18,11 +28,11 @@ export const fixedDistance: Distance = (a, b) => {
   return BigInt(first.fragment.anchorOffset + first.offset - second.fragment.anchorOffset - second.offset);
 };
 
-/** Offset of a label in its section, as far as relaxation has come. */
+/** Offset of a symbol in its section, as far as relaxation has come. */
 export function labelOffset(symbol: AsmSymbol): number | undefined {
-  if (symbol.definition?.kind !== 'label') return undefined;
-  const { fragment, offset } = symbol.definition.place;
-  return fragment.address + offset;
+  const origin = originOf(symbol);
+  if (origin === undefined) return undefined;
+  return origin.place.fragment.address + origin.place.offset + Number(origin.number);
 }
 
 /** Distance of two labels of one section by the current addresses. */

@@ -4,7 +4,7 @@ import type { Value } from './expressions';
 import { isConstant } from './expressions';
 import { BRANCH_SIZE, GENERAL_SIZE, type Form } from './forms';
 import type { Operand } from './operands';
-import { registerNamed, type RegisterClass, type RegisterInfo } from './registers';
+import { registerNamed, registerNumber, type RegisterClass, type RegisterInfo } from './registers';
 
 const K = OpCodeOperandKind;
 
@@ -84,7 +84,8 @@ export function fits(kind: OpCodeOperandKind, argument: Argument, form: Form, bi
     case 'register': {
       const fixed = FIXED.get(kind);
       if (fixed !== undefined) return argument.register.register === fixed;
-      return registerClass(kind) === argument.register.class;
+      if (registerClass(kind) !== argument.register.class) return false;
+      return form.isEvex || argument.register.size < 128 || registerNumber(argument.register) < 16;
     }
     case 'immediate':
       return immediateFits(kind, argument.value, form, bits);
@@ -106,11 +107,17 @@ function memoryFits(
   if (kind === K.mem_offs) {
     if (base !== undefined || index !== undefined) return false;
     if (bits === 32) return true;
-    const value = argument.displacement;
-    return form.legacy && value !== undefined && isConstant(value) && BigInt.asIntN(32, value.number) !== value.number;
+    return needsMoffs(argument.displacement);
   }
-  if (!takesMemory(kind) && FIXED.get(kind) === undefined) return false;
   if (!takesMemory(kind)) return false;
+  if (
+    bits === 64 &&
+    form.name.startsWith('Mov_') &&
+    base === undefined &&
+    index === undefined &&
+    needsMoffs(argument.displacement)
+  )
+    return false;
   const vector = {
     [K.mem_vsib32x]: 'xmm',
     [K.mem_vsib64x]: 'xmm',
@@ -120,6 +127,11 @@ function memoryFits(
     [K.mem_vsib64z]: 'zmm',
   }[kind as number];
   return vector === undefined ? !/^[xyz]mm/.test(index?.class ?? '') : index?.class === vector;
+}
+
+/** True if an address in 64-bit code does not fit in 32 signed bits. */
+function needsMoffs(value: Value | undefined): boolean {
+  return value !== undefined && isConstant(value) && BigInt.asIntN(32, value.number) !== value.number;
 }
 
 /** Widths of values that are taken as given and those whose high half may be left out. */
@@ -166,7 +178,11 @@ function resized(argument: Argument, size: 16 | 32): Argument {
   return register === undefined ? argument : { ...argument, register };
 }
 
-const SELECTOR_READERS = /^(?:Ltr|Lldt|Lmsw|Verr|Verw)_/;
+/** Instructions that use 16 bits of a register whatever its size, so that as spends no prefix on the size. */
+const SELECTOR_READERS = /^(?:Ltr|Lldt|Lmsw|Verr|Verw|Arpl)_/;
+/** The same for those that write 32 bits at most: REX.W changes nothing. */
+const NARROW_RESULTS =
+  /^(?:Sldt|Str|(?:VEX_V|EVEX_V)?(?:[Mm]ovmskp[sd]|[Pp]movmskb|[Pp]extrw|[Pp]extrb|[Ee]xtractps|[Pp]insrw|[Pp]insrb))_/;
 
 /**
  * The arguments (Intel order) as `form` counts them: what AT&T syntax lets one leave out is added. `undefined` if their
@@ -175,17 +191,27 @@ const SELECTOR_READERS = /^(?:Ltr|Lldt|Lmsw|Verr|Verw)_/;
 export function arrange(form: Form, args: readonly Argument[], bits: 32 | 64): readonly Argument[] | undefined {
   const { kinds, name } = form;
   if (kinds.length === args.length) {
+    if (kinds[0] === K.farbr2_2 || kinds[0] === K.farbr4_2) return undefined;
     if (name.startsWith('Mov_') && kinds.includes(K.seg_reg)) return arrangeSelector(form, args);
     if (SELECTOR_READERS.test(name)) {
-      return name.endsWith('_r32m16')
+      return name.includes('_r32m16')
         ? args.map((argument) => (sizeOf(argument) === 16 ? resized(argument, 32) : argument))
         : undefined;
+    }
+    if (NARROW_RESULTS.test(name)) {
+      return name.includes('r64')
+        ? undefined
+        : args.map((argument) => (sizeOf(argument) === 64 ? resized(argument, 32) : argument));
     }
     if (name === 'Xchg_r32_EAX' && bits === 64 && args.every((argument) => isRegister(argument, Register.EAX)))
       return undefined;
     return args;
   }
   const [first, second] = args;
+  const isFar = kinds[0] === K.farbr2_2 || kinds[0] === K.farbr4_2;
+  if (isFar && args.length === 2 && args.every(({ kind }) => kind === 'immediate')) return args.slice(0, 1);
+  if (kinds[kinds.length - 1] === K.cl && /^Sh[lr]d_/.test(name) && args.length === 2) return [...args, IMPLIED];
+  if (kinds[0] === K.seg_rDI && kinds.length === args.length + 1) return [IMPLIED, ...args];
   if (kinds.length === 2 && args.length === 1 && first !== undefined) {
     if (kinds[1] === K.imm8_const_1) return [first, IMPLIED];
     if (form.name.startsWith('In_')) return [IMPLIED, first];
@@ -221,7 +247,7 @@ function isRegister(argument: Argument, register: Register): boolean {
 }
 
 function sizeOf(argument: Argument): number {
-  return argument.kind === 'register' ? argument.register.size : 0;
+  return argument.kind === 'register' && argument.register.class.startsWith('r') ? argument.register.size : 0;
 }
 
 /** Selectors are 16 bits wide whatever the register: as never spends a prefix on them that changes nothing. */

@@ -7,6 +7,8 @@ export interface Reading {
   /** AT&T suffix the form must have; empty for any. */
   readonly suffix: string;
   readonly sourceSuffix: string;
+  /** Size of a vector in memory: x, y or z. */
+  readonly vectorSuffix: 'x' | 'y' | 'z' | undefined;
   /** What else must hold. */
   readonly only: 'far' | 'near' | 'movabs' | 'reversed' | undefined;
   /** Immediate that comes first among the operands, from names such as cmpltsd. */
@@ -139,7 +141,15 @@ export function readings(written: string, bits: 32 | 64, known: (mnemonic: strin
   const result: Reading[] = [];
   const add = (mnemonic: string, rest: Partial<Reading> = {}): void => {
     if (!known(mnemonic)) return;
-    result.push({ mnemonic, suffix: '', sourceSuffix: '', only: undefined, predicate: undefined, ...rest });
+    result.push({
+      mnemonic,
+      suffix: '',
+      sourceSuffix: '',
+      vectorSuffix: undefined,
+      only: undefined,
+      predicate: undefined,
+      ...rest,
+    });
     const reversed = REVERSED[mnemonic];
     if (reversed !== undefined) result.push({ ...result[result.length - 1], mnemonic: reversed, only: 'reversed' });
   };
@@ -148,6 +158,8 @@ export function readings(written: string, bits: 32 | 64, known: (mnemonic: strin
   exact(name, '', add);
   const suffix = name.slice(-1);
   if (/[bwlqst]$/.test(name)) exact(name.slice(0, -1), suffix, add);
+  const vector = /^(v\w+)([xyz])$/.exec(name);
+  if (vector !== null) add(vector[1], { vectorSuffix: vector[2] as 'x' | 'y' | 'z' });
   if (name.endsWith('ll')) exact(name.slice(0, -2), 'q', add);
   return result;
 }
@@ -169,6 +181,10 @@ function special(name: string, bits: 32 | 64, add: Add): void {
     const mnemonic = extend[2] === 'l' ? 'movsxd' : extend[1] === 's' ? 'movsx' : 'movzx';
     return add(mnemonic, { sourceSuffix: extend[2], suffix: extend[3] });
   }
+  const wide = /^mov([sz])x([bw])$/.exec(name);
+  if (wide !== null) return add(`mov${wide[1]}x`, { sourceSuffix: wide[2] });
+  const explicit = /^(v?pcmpestr[im])q$/.exec(name);
+  if (explicit !== null) return add(`${explicit[1]}64`);
   if (name === 'movzb' || name === 'movzw') return add('movzx', { sourceSuffix: name.slice(-1) });
   if (name === 'movsx') {
     add('movsx');

@@ -8,7 +8,7 @@ import { nopFill } from './nops';
 import { leb128, relax, type Complain } from './relaxation';
 import { resolveFixup } from './relocations';
 import { StatementError } from './scanner';
-import { type AsmSection, type Fixup, type Fragment, type JumpTail, type Place } from './sections';
+import { SHF_TLS, type AsmSection, type Fixup, type Fragment, type JumpTail, type Place } from './sections';
 import type { AsmSymbol } from './symbols';
 
 /** Lays out all sections and resolves what can be resolved. */
@@ -25,13 +25,19 @@ function markExternalJumps(section: AsmSection): void {
   for (const fragment of section.fragments()) {
     const { tail } = fragment;
     if (tail?.kind !== 'jump') continue;
-    const value = safely(() => reduce(tail.target, () => undefined));
+    const value = safely(() =>
+      reduce(
+        tail.target,
+        () => undefined,
+        (symbol) => symbol.isWeak,
+      ),
+    );
     const target = value?.add;
     tail.external =
       value === undefined ||
       target === undefined ||
       value.sub !== undefined ||
-      value.modifier !== undefined ||
+      (value.modifier !== undefined && value.modifier !== '@PLT') ||
       target.isWeak ||
       target.type === 'ifunc' ||
       sectionOf(target) !== section;
@@ -123,6 +129,7 @@ function writeJump(jump: JumpTail, target: Uint8Array, offset: number): Fixup {
     expression: jump.target,
     kind: 'branch',
     bias: size,
+    usesPlt: jump.usesPlt,
     relaxableGot: 'none',
     line,
     start,
@@ -138,21 +145,23 @@ function finishSymbols(assembly: Assembly, complain: Complain): Symbol[] {
     }
     if (symbol.definition === undefined && !symbol.isUsed) continue;
     if (symbol.definition === undefined && symbol.isTemporary) continue;
-    result.push(finishSymbol(symbol, complain));
+    const finished = finishSymbol(assembly, symbol, complain);
+    if (symbol.definition === undefined || finished.section !== undefined) result.push(finished);
   }
   return result;
 }
 
-function finishSymbol(symbol: AsmSymbol, complain: Complain): Symbol {
+function finishSymbol(assembly: Assembly, symbol: AsmSymbol, complain: Complain): Symbol {
   const where = valueOf(symbol);
   const origin = symbol.definition?.kind === 'equate' ? originOf(symbol) : symbol;
   const type = symbol.type === 'notype' ? (origin?.type ?? 'notype') : symbol.type;
+  const isThreadLocal = ((assembly.sections.get(where.section ?? '')?.attributes.flags ?? 0) & SHF_TLS) !== 0;
   const size = symbol.size === undefined && origin !== symbol ? origin?.size : symbol.size;
   return {
     name: symbol.name,
     value: where.value,
     size: symbol.definition?.kind === 'common' ? symbol.definition.size : sizeOf(size, symbol, complain),
-    type: type === 'ifunc' ? 'function' : type,
+    type: isThreadLocal ? 'tls' : type === 'ifunc' ? 'function' : type,
     binding: symbol.isWeak ? 'weak' : symbol.isGlobal || symbol.definition === undefined ? 'global' : 'local',
     visibility: symbol.visibility,
     section: where.section,
@@ -203,13 +212,13 @@ function addressOf(place: Place): number {
 
 function finishLines(assembly: Assembly): LineRow[] {
   const lines: LineRow[] = [];
-  for (const { line, start, end, section, isContent } of assembly.rows) {
+  for (const { line, start, end, section, isContent, content } of assembly.rows) {
     if (!isContent) continue;
     const offset = addressOf(start);
     const length = addressOf(end) - offset;
     if (length === 0) continue;
     const location = locationAt(line, Math.max(0, line.text.search(/\S/)));
-    lines.push({ section: section.name, offset, length, location, expansion: line.expansion });
+    lines.push({ section: section.name, offset, length, location, expansion: line.expansion, content });
   }
   return lines;
 }

@@ -35,8 +35,8 @@ export type Operand = (RegisterOperand | ImmediateOperand | MemoryOperand) & {
   /** `{%k1}` and `{z}` behind an AVX-512 operand. */
   readonly mask?: RegisterInfo;
   readonly zeroing?: boolean;
-  /** `{1to8}` */
-  readonly broadcast?: boolean;
+  /** N of `{1toN}` */
+  readonly broadcast?: number;
 };
 
 const REGISTER = /%\s*([A-Za-z][A-Za-z0-9]*)/y;
@@ -170,7 +170,7 @@ function parseDecorations(scanner: Scanner, operand: Operand): Operand {
     else {
       const word = /^[\w-]+/.exec(scanner.text.slice(scanner.position))?.[0] ?? '';
       if (word === 'z') result = { ...result, zeroing: true };
-      else if (/^1to\d+$/.test(word)) result = { ...result, broadcast: true };
+      else if (/^1to\d+$/.test(word)) result = { ...result, broadcast: Number(word.slice(3)) };
       else scanner.fail(`'{${word}}' is not understood behind an operand`);
       scanner.position += word.length;
     }

@@ -71,7 +71,8 @@ export function resolveFixup(
 }
 
 function resolve(fixup: Fixup, fragment: Fragment, contents: Uint8Array): Relocation | undefined {
-  const value = reduce(fixup.expression, laidOutDistance);
+  const isRelative = fixup.kind === 'relative' || fixup.kind === 'branch' || fixup.kind === 'call';
+  const value = reduce(fixup.expression, laidOutDistance, (symbol) => keepsName(symbol, isRelative));
   if (value === undefined) {
     throw new StatementError(
       'this expression has no value the linker could compute: at most symbol - symbol + number',
@@ -80,7 +81,8 @@ function resolve(fixup: Fixup, fragment: Fragment, contents: Uint8Array): Reloca
     );
   }
   const offset = fragment.address + fixup.offset;
-  const isRelative = fixup.kind === 'relative' || fixup.kind === 'branch' || fixup.kind === 'call';
+  if (value.modifier === '@PLT' && isRelative)
+    return resolveRelative({ ...fixup, kind: 'call', usesPlt: true }, value, fragment, offset, contents);
   if (value.modifier !== undefined && value.add !== undefined) return modified(fixup, value, value.add, offset);
   if (isRelative) return resolveRelative(fixup, value, fragment, offset, contents);
   if (isConstant(value)) {
@@ -136,8 +138,7 @@ function resolveRelative(
     return undefined;
   }
   const external = add.isExternal || add.definition === undefined;
-  const isBranch = fixup.kind !== 'relative';
-  const type = isBranch && external && fixup.size === 4 ? R.plt32 : relocationType(RELATIVE, fixup);
+  const type = fixup.usesPlt === true && external && fixup.size === 4 ? R.plt32 : relocationType(RELATIVE, fixup);
   return relocation(offset, type, add, addend, true);
 }
 
@@ -167,20 +168,24 @@ function relocationType(types: Readonly<Record<number, number>>, fixup: Fixup): 
   return type;
 }
 
+/** True if a relocation must name the symbol itself: others may define it, or its section is rearranged by the linker. */
+function keepsName(symbol: AsmSymbol, isRelative: boolean): boolean {
+  if (symbol.isExternal || symbol.type === 'ifunc') return true;
+  const flags = sectionOf(symbol)?.attributes.flags ?? 0;
+  return (flags & SHF_TLS) !== 0 || (isRelative && (flags & SHF_MERGE) !== 0 && !symbol.isInternal);
+}
+
 /** A relocation against the symbol, or against its section if as would name that. */
 function relocation(offset: number, type: number, symbol: AsmSymbol, addend: bigint, isRelative: boolean): Relocation {
   const section = sectionOf(symbol);
-  if (section !== undefined && !symbol.isExternal && symbol.type !== 'ifunc') {
-    const keeps = isRelative && (section.attributes.flags & SHF_MERGE) !== 0;
-    if ((!keeps || symbol.isInternal) && (section.attributes.flags & SHF_TLS) === 0) {
-      return {
-        offset,
-        type,
-        symbol: section.name,
-        againstSection: true,
-        addend: addend + BigInt(labelOffset(symbol) as number),
-      };
-    }
+  if (section !== undefined && !keepsName(symbol, isRelative)) {
+    return {
+      offset,
+      type,
+      symbol: section.name,
+      againstSection: true,
+      addend: addend + BigInt(labelOffset(symbol) as number),
+    };
   }
   symbol.isUsed = true;
   return { offset, type, symbol: symbol.name, againstSection: false, addend };

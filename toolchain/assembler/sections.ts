@@ -72,6 +72,8 @@ export interface Fixup {
   readonly kind: FixupKind;
   /** For the relative kinds: bytes between the field's start and the point the displacement counts from. */
   readonly bias: number;
+  /** A branch in 64-bit code, which the linker may lead through the procedure linkage table. */
+  readonly usesPlt?: boolean;
   /** Instruction features that select GOTPCRELX forms. */
   readonly relaxableGot: 'none' | 'plain' | 'rex';
   readonly line: SourceLine;
@@ -86,6 +88,8 @@ export interface JumpTail {
   readonly long: Uint8Array;
   readonly longSize: number;
   readonly target: Expression;
+  /** As in Fixup. */
+  readonly usesPlt: boolean;
   readonly line: SourceLine;
   readonly start: number;
   readonly end: number;
@@ -197,9 +201,9 @@ const KNOWN: readonly (readonly [string, SectionAttributes])[] = [
   ['.rodata1', { type: SHT_PROGBITS, flags: SHF_ALLOC, entrySize: 0 }],
   ['.tdata', { type: SHT_PROGBITS, flags: SHF_ALLOC | SHF_WRITE | SHF_TLS, entrySize: 0 }],
   ['.tbss', { type: SHT_NOBITS, flags: SHF_ALLOC | SHF_WRITE | SHF_TLS, entrySize: 0 }],
-  ['.init_array', { type: SHT_INIT_ARRAY, flags: SHF_ALLOC | SHF_WRITE, entrySize: 0 }],
-  ['.fini_array', { type: SHT_FINI_ARRAY, flags: SHF_ALLOC | SHF_WRITE, entrySize: 0 }],
-  ['.preinit_array', { type: SHT_PREINIT_ARRAY, flags: SHF_ALLOC | SHF_WRITE, entrySize: 0 }],
+  ['.init_array', { type: SHT_INIT_ARRAY, flags: SHF_ALLOC | SHF_WRITE, entrySize: 8 }],
+  ['.fini_array', { type: SHT_FINI_ARRAY, flags: SHF_ALLOC | SHF_WRITE, entrySize: 8 }],
+  ['.preinit_array', { type: SHT_PREINIT_ARRAY, flags: SHF_ALLOC | SHF_WRITE, entrySize: 8 }],
   ['.note.GNU-stack', { type: SHT_PROGBITS, flags: 0, entrySize: 0 }],
   ['.note', { type: SHT_NOTE, flags: 0, entrySize: 0 }],
   ['.comment', { type: SHT_PROGBITS, flags: 0, entrySize: 0 }],
