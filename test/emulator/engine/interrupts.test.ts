@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import type { Pc } from '../../../emulator/pc';
+import { CODE, gnuAssemble, haveGnuAs, machineWith } from './support';
+
+const GDT = 0x4000;
+const IDT = 0x5000;
+const LOG = 0x60000;
+
+/** A machine with a GDT and an IDT whose vector `vector` leads to the label `handler`, at `offset` in the code. */
+function withHandler(code: Uint8Array, vector: number, offset: number): Pc {
+  const machine = machineWith(code);
+  const { memory, state } = machine;
+  memory.writeU64(GDT + 8, 0x00af9b000000ffffn);
+  memory.writeU64(GDT + 16, 0x00cf93000000ffffn);
+  state.gdtr.base = BigInt(GDT);
+  state.gdtr.limit = 23;
+  state.idtr.base = BigInt(IDT);
+  state.idtr.limit = 0xfff;
+  const target = BigInt(CODE + offset);
+  memory.writeU64(
+    IDT + 16 * vector,
+    (target & 0xffffn) | (8n << 16n) | (0x8en << 40n) | (((target >> 16n) & 0xffffn) << 48n),
+  );
+  return machine;
+}
+
+/** The timer ticks every 20 PIT counts; the handler logs where it interrupted and the time-stamp counter. */
+const TICKING = `
+  handler:
+    push %rax
+    push %rdx
+    rdtsc
+    mov %eax, (%r15)
+    mov 16(%rsp), %rdx
+    mov %edx, 4(%r15)
+    add $8, %r15
+    mov $0x20, %al
+    out %al, $0x20
+    pop %rdx
+    pop %rax
+    iretq
+  start:
+    mov $${LOG}, %r15d
+    mov $0x11, %al
+    out %al, $0x20
+    mov $0x20, %al
+    out %al, $0x21
+    mov $4, %al
+    out %al, $0x21
+    mov $1, %al
+    out %al, $0x21
+    mov $0xfe, %al
+    out %al, $0x21
+    mov $0x34, %al
+    out %al, $0x43
+    mov $20, %al
+    out %al, $0x40
+    xor %al, %al
+    out %al, $0x40
+    sti
+  loop:
+    inc %rbx
+    lea 3(%rbx,%rbx,2), %rcx
+    test $1, %bl
+    jz loop
+    xor %rcx, %rsi
+    cli
+    inc %rdi
+    sti
+    jmp loop`;
+
+/** Bytes of the handler, which comes first. */
+const START_OFFSET = 28;
+
+describe('Interrupts', function () {
+  before(function () {
+    if (!haveGnuAs()) this.skip();
+  });
+
+  const ticking = (): Pc => {
+    const machine = withHandler(gnuAssemble(TICKING), 0x20, 0);
+    machine.state.rip = BigInt(CODE + START_OFFSET);
+    return machine;
+  };
+
+  it('of the timer arrive at the same instruction however the machine is run', function () {
+    const [whole, sliced, stepped] = [ticking(), ticking(), ticking()];
+    const total = 400_000;
+    whole.run(total);
+    for (let left = total; left > 0;) {
+      const count = Math.min(left, 1 + ((left * 31) % 777));
+      sliced.run(count);
+      left -= count;
+    }
+    const log = ({ memory }: Pc): string => Buffer.from(memory.bytes.subarray(LOG, LOG + 4096)).toString('hex');
+    const ticks = Number(whole.state.gpr[15] - BigInt(LOG)) / 8;
+    assert.ok(ticks >= 20, `only ${ticks} interrupts`);
+    assert.equal(log(whole), log(sliced));
+    while (stepped.instructionCount < 60_000) stepped.step();
+    const early = Number(stepped.state.gpr[15] - BigInt(LOG)) * 2;
+    assert.ok(early > 0);
+    assert.equal(log(stepped).slice(0, early), log(whole).slice(0, early));
+    assert.equal(whole.state.gpr[3], sliced.state.gpr[3]);
+  });
+
+  it('wait while a step holds them, and are reported when a step takes one', function () {
+    const machine = ticking();
+    machine.run(19_000);
+    for (;;) {
+      const { delivered } = machine.step();
+      if (delivered !== undefined) {
+        assert.equal(delivered, 0x20);
+        assert.equal(machine.state.rip, BigInt(CODE));
+        break;
+      }
+      assert.ok(machine.instructionCount < 100_000);
+    }
+    const holding = ticking();
+    holding.run(19_000);
+    for (let i = 0; i < 9000; i++) assert.equal(holding.step({ holdInterrupts: true }).delivered, undefined);
+    // The loop disables interrupts for a moment now and then.
+    assert.ok(Array.from({ length: 4 }, () => holding.step().delivered).includes(0x20));
+  });
+
+  it('end HLT at the time they are due', function () {
+    const machine = withHandler(
+      gnuAssemble(TICKING.replace(/ {2}loop:[^]*/, '  loop: hlt\n inc %rbx\n jmp loop')),
+      0x20,
+      0,
+    );
+    machine.state.rip = BigInt(CODE + START_OFFSET);
+    machine.run(2000);
+    assert.ok(machine.state.gpr[3] > 50n);
+  });
+
+  it('wait for the instruction after STI and after MOV SS', function () {
+    // The request is pending all the time: IRQ 0 raised by the timer in one-shot mode.
+    const source = TICKING.replace(
+      '    sti\n  loop:',
+      '    mov $2000, %ecx\n  1: dec %ecx\n    jnz 1b\n    mov %ss, %edx\n    sti\n    mov %edx, %ss\n    inc %rbp\n    inc %rbp\n  loop:',
+    );
+    const machine = withHandler(gnuAssemble(source), 0x20, 0);
+    machine.state.rip = BigInt(CODE + START_OFFSET);
+    machine.state.gpr[5] = 0n;
+    machine.addBreakpoint(BigInt(CODE));
+    assert.equal(machine.run(100_000).reason, 'breakpoint');
+    // STI shadows MOV SS, which shadows the first INC: the interrupt comes before the second.
+    assert.equal(machine.state.gpr[5], 1n);
+  });
+});
