@@ -42,10 +42,10 @@ export async function runEditorSuite({ grep } = {}) {
       extensionDevelopmentPath: root,
       extensionTestsPath: join(out, 'editor', 'index.js'),
       launchArgs: [
-        process.env.RINGSIDE_SAMPLES ?? samples,
+        workspace,
         `--remote-debugging-port=${port}`,
-        '--user-data-dir',
-        join(temporary, 'user'),
+        `--user-data-dir=${join(temporary, 'user')}`,
+        `--extensions-dir=${join(temporary, 'extensions')}`,
       ],
       extensionTestsEnv: {
         RINGSIDE_REPORT: report,

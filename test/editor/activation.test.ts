@@ -1,20 +1,51 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { EXTENSION_ID, hello, openFile, until } from './support/editor';
 
 const ACTIVATION_LIMIT_MS = 100;
 
+/** The extension host's own notes of when it did what, in milliseconds. */
+interface Marks {
+  getMarks(): { name: string; startTime: number }[];
+}
+
+/** Time the extension's `activate` took; undefined if the host does not say. */
+function activationTime(): number | undefined {
+  const { MonacoPerformanceMarks: marks } = globalThis as { MonacoPerformanceMarks?: Marks };
+  const at = (event: string): number | undefined =>
+    marks?.getMarks().find(({ name }) => name === `code/extHost/${event}/${EXTENSION_ID}`)?.startTime;
+  const [begin, end] = [at('willActivateExtension'), at('didActivateExtension')];
+  return begin === undefined || end === undefined ? undefined : end - begin;
+}
+
+/** Time it takes to read and evaluate the extension's bundle. */
+function loadingTime({ extensionPath, packageJSON }: vscode.Extension<unknown>): number {
+  const load = createRequire(__filename);
+  const bundle = load.resolve(join(extensionPath, (packageJSON as { main: string }).main));
+  const loaded = load.cache[bundle];
+  delete load.cache[bundle];
+  const begin = performance.now();
+  load(bundle);
+  const took = performance.now() - begin;
+  load.cache[bundle] = loaded;
+  return took;
+}
+
 describe('the extension in the editor', () => {
-  it('is activated by an assembly file, in under 100 ms', async () => {
+  it('is activated by an assembly file, in under 100 ms', async function () {
     const extension = vscode.extensions.getExtension(EXTENSION_ID);
     assert.ok(extension, 'the extension is not installed');
     const { document } = await openFile(hello);
     assert.equal(document.languageId, 'gas');
-    const started = performance.now();
-    await extension.activate();
-    const took = performance.now() - started;
-    assert.ok(extension.isActive);
-    assert.ok(took < ACTIVATION_LIMIT_MS, `activation took ${took.toFixed(0)} ms`);
+    await until('the activation', () => extension.isActive);
+    const took = await until('the times', activationTime, 2000).catch(() => undefined);
+    if (took === undefined) return this.skip();
+    const loading = loadingTime(extension);
+    const report = `loading took ${loading.toFixed(1)} ms, activation ${took.toFixed(1)} ms`;
+    assert.ok(loading + took < ACTIVATION_LIMIT_MS, report);
+    console.log(`      (${report})`);
   });
 
   it('registers every command it contributes', async () => {

@@ -9,6 +9,8 @@ import { debugHello, runTo, show } from './support/walk';
 const HELLO_REGISTERS = { r12: 0x1212n, r13: 0x1313n, r14: 0x1414n, r15: 0x1515n, bx: 0xb0bn, bp: 0xb9n };
 const NR_WRITE = 1n;
 const PT_REGS_SLOTS = 21;
+/** All views of the side bar at once. */
+const TALL_WINDOW = { width: 1440, height: 1700 };
 
 /** The number a value shows: its digits are in two groups. */
 function valueOf(text: string): bigint {
@@ -27,6 +29,7 @@ describe('the views of the debug side bar', () => {
     const connecting = workbenchPage();
     if (!connecting) return this.skip();
     page = await connecting;
+    await page.setViewportSize(TALL_WINDOW);
     stops = new Stops();
   });
   afterEach(async function () {
@@ -69,7 +72,7 @@ describe('the views of the debug side bar', () => {
     await debugHello(stops);
     const empty = await show(page, 'ptRegs', '.message');
     assert.match(await empty.locator('body').innerText(), /ring 3/);
-    await runTo(stops, 'entry_SYSCALL_64');
+    await runTo(stops, 'entry_SYSCALL_64_safe_stack');
     const frame = await show(page, 'ptRegs', '[data-slot]');
     const counts: number[] = [];
     for (let steps = 0; counts.at(-1) !== PT_REGS_SLOTS && steps < 80; steps++) {

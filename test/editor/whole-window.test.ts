@@ -27,7 +27,7 @@ describe('the whole window', () => {
     await vscode.workspace.getConfiguration('workbench').update('colorTheme', 'Default Dark Modern', true);
     await vscode.workspace.getConfiguration('editor').update('minimap.enabled', false, true);
     await debugHello(stops);
-    await runTo(stops, 'entry_SYSCALL_64');
+    await runTo(stops, 'entry_SYSCALL_64_safe_stack');
     await show(page, 'msrs', '[data-msr]');
     await show(page, 'systemCallTable', '[data-call]');
     await show(page, 'lastInstruction', ':is(.message, .effects)');
