@@ -117,7 +117,7 @@ describe('Interrupts', function () {
     }
     const holding = ticking();
     holding.run(19_000);
-    for (let i = 0; i < 9000; i++) assert.equal(holding.step({ holdInterrupts: true }).delivered, undefined);
+    for (let i = 0; i < 20_000; i++) assert.equal(holding.step({ holdInterrupts: true }).delivered, undefined);
     // The loop disables interrupts for a moment now and then.
     assert.ok(Array.from({ length: 4 }, () => holding.step().delivered).includes(0x20));
   });
