@@ -128,9 +128,12 @@ export class Pc implements Machine {
   }
 
   writeLinear(va: bigint, data: Uint8Array, cr3?: bigint): number {
-    return this.eachPage(va, data.length, cr3, (pa, at, count) => {
+    const written = this.eachPage(va, data.length, cr3, (pa, at, count) => {
       this.memory.load(pa, data.subarray(at, at + count));
     });
+    // What was written may be a page table.
+    this.cpu.flush(false);
+    return written;
   }
 
   /** Calls `visit` for each run of RAM within a page; returns the bytes before the first that is not there. */

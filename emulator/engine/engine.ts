@@ -16,6 +16,7 @@ import {
 import { GuestException, Vector } from '../cpu/exceptions';
 import { acceptsInterrupt, deliverDebugTrap, deliverException, deliverInterrupt, TripleFault } from '../cpu/interrupts';
 import { Paging } from '../cpu/paging';
+import { requireStringPortAccess } from '../cpu/port-io';
 import { architecturalRoutines } from '../cpu/routines';
 import { segmentAddress } from '../cpu/segmentation';
 import { Cr0, Cr4, CpuState, Flag } from '../cpu/state';
@@ -95,7 +96,8 @@ export class Engine implements Cpu, TranslationCache {
   private jumpCache = 0;
   /** What each jump cache holds code of: mode and privilege. */
   private readonly jumpCacheOwner: number[] = [];
-  private translatedCr3 = 0n;
+  /** The control registers that the cached translations go by; a debugger may set them as well as the guest. */
+  private translated = { cr3: 0n, cr0: -1, cr4: -1, efer: -1 };
 
   /** Retired before the generated code now running began. */
   private retired = 0;
@@ -205,8 +207,14 @@ export class Engine implements Cpu, TranslationCache {
     this.modeDirty = false;
     const { state } = this;
     this.mode = this.modes.of(state);
-    if (state.cr3 !== this.translatedCr3) {
-      this.translatedCr3 = state.cr3;
+    const { translated } = this;
+    const same =
+      state.cr3 === translated.cr3 &&
+      state.cr0 === translated.cr0 &&
+      state.cr4 === translated.cr4 &&
+      state.efer === translated.efer;
+    if (!same) {
+      this.translated = { cr3: state.cr3, cr0: state.cr0, cr4: state.cr4, efer: state.efer };
       this.flush(false);
     }
     const alignmentChecked = state.cpl === 3 && (state.cr0 & Cr0.AM) !== 0;
@@ -371,6 +379,7 @@ export class Engine implements Cpu, TranslationCache {
     const { gpr } = this.state;
     const bits = 8 * instruction.addressSize;
     const count = BigInt.asUintN(bits, gpr[Gpr.RCX]);
+    requireStringPortAccess(this, instruction);
     if (count === 0n) return;
     this.routine(instruction.mnemonic)(this, instruction);
     const left = count - 1n;
@@ -431,8 +440,6 @@ export class Engine implements Cpu, TranslationCache {
   run(maxInstructions: number): Stop {
     const end = this.instructionCount + maxInstructions;
     this.refreshMode();
-    // The user may have edited anything since the last stop.
-    this.flush(false);
     const { clock } = this.environment;
     let first = true;
     this.pauses = 0;
@@ -455,7 +462,6 @@ export class Engine implements Cpu, TranslationCache {
   /** See `Machine.step`. */
   step(options: { readonly holdInterrupts?: boolean } = {}): StepResult {
     this.refreshMode();
-    this.flush(false);
     const attended = this.shutdown ? { stop: this.shutdown } : this.attend(options.holdInterrupts === true);
     if (attended.stop) return { stop: attended.stop, delivered: undefined };
     if (attended.delivered !== undefined) return { stop: { reason: 'limit' }, delivered: attended.delivered };

@@ -25,6 +25,9 @@ const READS_DESTINATION = new Set([
   ...['CLFLUSHOPT', 'CLWB', 'MONITOR'],
 ]);
 
+/** These raise #UD before anything can be wrong with their operand. */
+const UNDEFINED = new Set(['UD0', 'UD1']);
+
 export class Lowering {
   private readonly u8: Uint8Array;
   private readonly u16: Uint16Array;
@@ -152,7 +155,7 @@ export class Lowering {
 
     // An architectural routine: it finds its operands in the instruction, the address of a memory operand in ADDRESS.
     let at = record;
-    if (memory) {
+    if (memory && this.supports(mnemonic) && !UNDEFINED.has(mnemonic)) {
       this.address(at, instruction, memory, next, mode);
       at += layout.RECORD_BYTES;
     }
