@@ -1,5 +1,5 @@
 /** Questions to the line rows of a module. */
-import type { LineRow, MacroExpansion, ObjectModule, SourceLocation } from './object';
+import type { LineRow, ObjectModule, SourceLocation } from './object';
 
 /** The row that covers `offset` of `section`, else the first one after it. */
 export function rowAt(module: ObjectModule, section: string | undefined, offset: number): LineRow | undefined {
@@ -11,9 +11,9 @@ export function rowAt(module: ObjectModule, section: string | undefined, offset:
   return best;
 }
 
-/** The expansions around a row, outermost first. */
-export function expansionChain(innermost: MacroExpansion | undefined): MacroExpansion[] {
-  const chain: MacroExpansion[] = [];
+/** The expansions around a place, outermost first. */
+export function expansionChain<E extends { readonly parent: E | undefined }>(innermost: E | undefined): E[] {
+  const chain: E[] = [];
   for (let expansion = innermost; expansion; expansion = expansion.parent) chain.unshift(expansion);
   return chain;
 }

@@ -59,7 +59,10 @@ function answerImage(): Uint8Array {
 function readAll(bytes: Uint8Array): void {
   const elf = readElf(bytes);
   assert.ok(elf.symbols.length >= 0);
-  if (elf.type === 1) readObject(bytes, 'mutated');
+  if (elf.type === 1) {
+    const { diagnostics, elf: linked } = link([readObject(bytes, 'mutated')], USER_LAYOUT);
+    assert.ok(linked ?? diagnostics.length > 0);
+  }
 }
 
 describe('ELF reader', () => {
