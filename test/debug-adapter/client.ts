@@ -1,4 +1,5 @@
 /** A DAP client for tests: speaks with a session in this process over streams, and keeps the traffic. */
+import { readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { join } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
@@ -9,11 +10,19 @@ export const SAMPLES = join(import.meta.dirname, '..', '..', 'samples');
 export const KERNEL = join(SAMPLES, 'kernel');
 export const HELLO = join(SAMPLES, 'hello-syscall', 'hello.S');
 
+/** The line of `file` on which `text` stands, counted from 1; of several the first. */
+export function lineOf(file: string, text: string): number {
+  const index = readFileSync(file, 'utf8')
+    .split('\n')
+    .findIndex((line) => line.includes(text));
+  if (index < 0) throw new Error(`${file} has no "${text}"`);
+  return index + 1;
+}
+
 /** A request that was answered with success: false. */
 export class RequestError extends Error {
   constructor(readonly response: DebugProtocol.Response) {
-    const body = response.body as { error?: { format: string } } | undefined;
-    super(body?.error?.format ?? response.message ?? 'request failed');
+    super((response.body as { error?: { format: string } } | undefined)?.error?.format ?? response.message);
   }
 }
 
@@ -77,13 +86,14 @@ export class DapClient {
   send(command: string, args?: unknown): Promise<unknown> {
     const request: DebugProtocol.Request = { seq: this.sequence++, type: 'request', command, arguments: args };
     this.traffic.push(request);
-    const text = JSON.stringify(request);
-    this.input.write(`Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
     return new Promise((resolve, reject) => {
+      // The listener is set before the request can be answered: the session may answer at once.
       this.waiting.set(request.seq, (response) => {
         if (response.success) resolve(response.body);
         else reject(new RequestError(response));
       });
+      const text = JSON.stringify(request);
+      this.input.write(`Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
     });
   }
 
@@ -129,6 +139,19 @@ export class DapClient {
   async launchToEntry(attributes: Partial<LaunchAttributes> = {}): Promise<void> {
     await this.launch(attributes);
     await this.stopped();
+  }
+
+  /** Launches and runs to the instruction at `symbol`. */
+  async launchTo(symbol: string, attributes: Partial<LaunchAttributes> = {}): Promise<void> {
+    await this.launchToEntry(attributes);
+    await this.runTo(symbol);
+  }
+
+  /** Runs to the instruction at a symbol or expression; other function breakpoints are lost. */
+  async runTo(symbol: string): Promise<void> {
+    await this.send('setFunctionBreakpoints', { breakpoints: [{ name: symbol }] });
+    await this.run('continue');
+    await this.send('setFunctionBreakpoints', { breakpoints: [] });
   }
 
   /** Sends a command that runs the guest and waits for the stop. */
