@@ -29,3 +29,77 @@ syscall in 64-bit code
 export function withoutAddresses(terminal: string): string {
   return terminal.replace(/rcx 40[0-9a-f]{4} /g, 'rcx LANDED ');
 }
+
+export interface Fault {
+  readonly name: string;
+  readonly statement: string;
+  readonly signal: number;
+  /** What the kernel prints. */
+  readonly report: RegExp;
+}
+
+const SIGILL = 4;
+const SIGTRAP = 5;
+const SIGFPE = 8;
+const SIGSEGV = 11;
+
+/** Ways for a program to fault. Error codes are the SDM's, volume 3, chapter 6. */
+export const faults: readonly Fault[] = [
+  { name: '#DE', statement: 'xorl %eax, %eax; divl %eax', signal: SIGFPE, report: /^#DE divide error in ring 3, / },
+  {
+    name: '#DB',
+    statement: 'pushfq; orl $0x100, (%rsp); popfq; nop',
+    signal: SIGTRAP,
+    report: /^#DB debug exception in ring 3, /,
+  },
+  { name: '#BP', statement: 'int3', signal: SIGTRAP, report: /^#BP breakpoint in ring 3, / },
+  { name: '#UD', statement: 'ud2', signal: SIGILL, report: /^#UD invalid opcode in ring 3, / },
+  { name: '#GP', statement: 'hlt', signal: SIGSEGV, report: /^#GP general protection in ring 3, error code 0000\n/ },
+  // 8 * 13, with bit 1 for the IDT; QEMU counts 16 bytes for an entry and says 0xd2.
+  {
+    name: '#GP of INT n',
+    statement: 'int $13',
+    signal: SIGSEGV,
+    report: /^#GP general protection in ring 3, error code 00(6a|d2)\n/,
+  },
+  {
+    name: '#GP of a jump to an address that is not canonical',
+    statement: 'movabsq $0x800000000000, %rax; jmp *%rax',
+    signal: SIGSEGV,
+    report: /^#GP general protection in ring 3, error code 0000\n/,
+  },
+  {
+    name: '#PF',
+    statement: 'movl $0, 0x1234',
+    signal: SIGSEGV,
+    report: /^#PF page fault in ring 3, error code 0006\n[^]* cr2 0000000000001234\n$/,
+  },
+  {
+    name: '#PF in the kernel, which is not there',
+    statement: 'movb 0xffffffff80108000, %al',
+    signal: SIGSEGV,
+    report: /^#PF page fault in ring 3, error code 0004\n/,
+  },
+  {
+    name: '#PF on its own code',
+    statement: 'movb $0, _start(%rip)',
+    signal: SIGSEGV,
+    report: /^#PF page fault in ring 3, error code 0007\n/,
+  },
+  {
+    name: '#PF executing data',
+    statement: 'jmp *%rsp',
+    signal: SIGSEGV,
+    report: /^#PF page fault in ring 3, error code 0015\n/,
+  },
+  {
+    name: '#PF without a stack',
+    statement: 'xorl %esp, %esp; pushq %rax',
+    signal: SIGSEGV,
+    report: /^#PF page fault in ring 3, error code 0006\n/,
+  },
+];
+
+export function faultingProgram(statement: string): string {
+  return `.globl _start\n_start: ${statement}\nhlt\n`;
+}

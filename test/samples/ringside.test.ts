@@ -1,11 +1,13 @@
 /** The samples on Ringside itself: its assembler and linker, its processor and devices. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { buildImage } from '../../debug-adapter/build';
 import { CPU_MODELS, createMachine, Seg } from '../../emulator';
 import { loadMultiboot } from '../../emulator/boot/multiboot';
 import { samples } from './build';
-import { programs, withoutAddresses } from './expected';
+import { faultingProgram, faults, programs, withoutAddresses } from './expected';
 
 /** Instructions from the boot loader's jump to the first one in ring 3; F5 takes as long as they take. */
 const BOOT_BUDGET = 200_000;
@@ -22,7 +24,7 @@ describe('samples on Ringside', function () {
 
   /** A machine about to execute the kernel's first instruction, with `source` as its program. */
   function boot(source: string, cpu: string): { machine: ReturnType<typeof createMachine>; terminal: () => string } {
-    const { bytes } = buildImage(join(samples, source), 'program', 'asm').image;
+    const { bytes } = buildImage(resolve(samples, source), 'program', 'asm').image;
     const output: number[] = [];
     const machine = createMachine({ memoryBytes: 64 << 20, cpu, serial: (byte) => output.push(byte) });
     loadMultiboot(machine.cpu, kernel, undefined, { modules: [{ bytes, string: source }] });
@@ -38,6 +40,26 @@ describe('samples on Ringside', function () {
       }
     });
   }
+
+  describe('a program that faults', () => {
+    let folder: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'ringside-faults-'));
+    });
+    after(() => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    for (const { name, statement, signal, report } of faults) {
+      it(`${name}: is reported and ends with status 128 + ${String(signal)}`, () => {
+        const source = join(folder, 'fault.S');
+        writeFileSync(source, faultingProgram(statement));
+        const { machine, terminal } = boot(source, 'intel');
+        assert.deepEqual(machine.run(RUN_BUDGET), { reason: 'exit', code: ((128 + signal) << 1) | 1 });
+        assert.match(terminal(), report);
+      });
+    }
+  });
 
   it(`reaches ring 3 in fewer than ${String(BOOT_BUDGET)} instructions`, () => {
     const { machine } = boot('hello-syscall/hello.S', 'intel');
