@@ -134,6 +134,41 @@ describe('DWARF readers', () => {
     });
   }
 
+  for (const options of [['-gdwarf64'], ['-flto'], ['-gdwarf-4', '-fdebug-types-section'], ['-no-pie', '-static']]) {
+    it(`should agree with addr2line about a program gcc made with ${options.join(' ')}`, function () {
+      need(this, 'gcc', 'addr2line');
+      workspace.write('inlines.c', INLINES);
+      workspace.run('gcc', '-O2', '-g', ...options, 'inlines.c', '-o', 'inlines');
+      const elf = readElf(workspace.read('inlines'));
+      const info = new DebugInfo(elf);
+      const addresses = elf.symbols
+        .filter(({ name }) => ['main', 'sum', 'rare'].includes(name))
+        .flatMap(({ value, size }) => Array.from({ length: Number(size) }, (_, offset) => value + BigInt(offset)));
+      assert.ok(addresses.length > 30);
+      const ours = addresses.map((address) => inlineStack(info, address));
+      // addr2line 2.40 cannot read 64-bit DWARF: it is shown the same code with 32-bit DWARF.
+      const oracle = options.filter((option) => option !== '-gdwarf64');
+      workspace.run('gcc', '-O2', '-g', ...oracle, 'inlines.c', '-o', 'inlines');
+      // With -flto it takes file 1 of a DWARF 5 line table for file 0.
+      const theirs = theirStacks(workspace, 'inlines', addresses).map((stack) =>
+        stack.map((place) => place.replace('<artificial>', 'inlines.c')),
+      );
+      assert.deepEqual(ours, theirs);
+    });
+  }
+
+  it('should read the lines of a unit whose other half is in a .dwo file', function () {
+    need(this, 'gcc', 'addr2line');
+    workspace.write('inlines.c', INLINES);
+    workspace.run('gcc', '-O1', '-gdwarf-5', '-gsplit-dwarf', '-c', 'inlines.c');
+    workspace.run('gcc', 'inlines.o', '-o', 'inlines');
+    const elf = readElf(workspace.read('inlines'));
+    const main = elf.symbols.find(({ name }) => name === 'main')?.value ?? 0n;
+    const found = new DebugInfo(elf).locate(main);
+    const theirs = workspace.run('addr2line', '-e', 'inlines', main.toString(16)).stdout.trim();
+    assert.equal(`${found?.location.file}:${found?.location.line}`, theirs);
+  });
+
   it('should put a breakpoint on a C statement where gdb puts it', function () {
     need(this, 'gcc', 'gdb');
     workspace.write('inlines.c', INLINES);
