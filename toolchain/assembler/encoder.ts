@@ -2,7 +2,7 @@
 import { Encoder, Instruction, OpCodeOperandKind, OpKind, Register, type Code } from 'iced-x86';
 import { isConstant, numberExpression, type Expression, type Value } from './expressions';
 import { BRANCH_SIZE, formOf, indexCodes, type CodeIndex, type Form } from './forms';
-import { arrange, fits, isBranch, type Argument } from './matching';
+import { arrange, fits, immediateShape, isBranch, type Argument } from './matching';
 import { explainMismatch } from './mismatch';
 import { attNames, readings, type Reading } from './mnemonics';
 import type { Operand } from './operands';
@@ -55,6 +55,18 @@ interface Candidate {
   readonly args: readonly Argument[];
 }
 
+/** An encoding that fits, and whether it takes the operands in the other order. */
+interface Selection {
+  readonly form: Form;
+  readonly reading: Reading;
+  readonly swapped: boolean;
+}
+
+interface Choice {
+  readonly selected: readonly Selection[];
+  readonly warning: string | undefined;
+}
+
 /** Order in which as emits prefixes: segment, address size, operand size, repeat, lock. */
 const PREFIX_ORDER: Readonly<Record<number, number>> = {
   0x26: 1,
@@ -80,6 +92,7 @@ export class InstructionSet {
     new Map<string, readonly Reading[]>(),
     new Map<string, readonly Reading[]>(),
   ] as const;
+  private readonly choices = new Map<string, Choice>();
   private readonly instruction = new Instruction();
   private readonly encoders = { 32: new Encoder(32), 64: new Encoder(64) };
 
@@ -136,32 +149,51 @@ export class InstructionSet {
     return alternative.bytes.length < encoded.bytes.length ? alternative : encoded;
   }
 
+  /** The encodings as might use, best first; which they are depends on the shape of the operands alone. */
   private choose(text: InstructionText, found: readonly Reading[], context: EncoderContext): Candidate[] {
-    const candidates: Candidate[] = [];
     const written = text.operands.map((operand) => toArgument(operand, context));
+    const key = `${context.bits} ${text.mnemonic} ${written.map(shapeOf).join(' ')}`;
+    let choice = this.choices.get(key);
+    if (choice === undefined) {
+      choice = this.chooseAnew(text, found, written, context.bits);
+      this.choices.set(key, choice);
+    }
+    if (choice.warning !== undefined) context.warn(choice.warning);
+    return choice.selected.map(({ form, reading, swapped }) => {
+      const args = intelOrder(written, reading);
+      const arranged = arrange(form, swapped ? [...args].reverse() : args, context.bits);
+      return { form, reading, args: arranged ?? args };
+    });
+  }
+
+  private chooseAnew(
+    text: InstructionText,
+    found: readonly Reading[],
+    written: readonly Argument[],
+    bits: 32 | 64,
+  ): Choice {
+    const selections: Selection[] = [];
     for (const reading of found) {
       const args = intelOrder(written, reading);
+      const orders = ordersOf(reading, args);
       for (const form of this.forms(reading.mnemonic)) {
-        if (!(context.bits === 64 ? form.in64 : form.in32) || !admits(form, reading, args, context.bits)) continue;
-        for (const order of ordersOf(reading, args)) {
-          const arranged = arrange(form, order, context.bits);
-          if (
-            arranged === undefined ||
-            !form.kinds.every((kind, n) => fitsHere(kind, arranged[n], form, reading, context.bits))
-          )
-            continue;
-          candidates.push({ form, reading, args: arranged });
+        if (!(bits === 64 ? form.in64 : form.in32) || !admits(form, reading, args, bits)) continue;
+        for (const order of orders) {
+          const arranged = arrange(form, order, bits);
+          if (arranged === undefined) continue;
+          if (!form.kinds.every((kind, n) => fitsHere(kind, arranged[n], form, reading, bits))) continue;
+          selections.push({ form, reading, swapped: order !== args });
           break;
         }
       }
     }
-    if (candidates.length === 0) {
+    if (selections.length === 0) {
       const forms = found.flatMap((reading) =>
-        this.forms(reading.mnemonic).filter((form) => (context.bits === 64 ? form.in64 : form.in32)),
+        this.forms(reading.mnemonic).filter((form) => (bits === 64 ? form.in64 : form.in32)),
       );
-      throw explainMismatch(text, found, forms, written, context.bits);
+      throw explainMismatch(text, found, forms, written, bits);
     }
-    return pick(candidates, text, context);
+    return pick(selections, text, bits);
   }
 
   private encodeBranch(
@@ -175,6 +207,8 @@ export class InstructionSet {
     const bytesOf = (form: Form, displacementSize: number): Uint8Array => {
       const { instruction } = this;
       instruction.code = form.code;
+      // The instruction before may have left one; as a branch hint it would be encoded.
+      instruction.segmentPrefix = Register.None;
       const bits = BRANCH_SIZE.get(form.kinds[0]);
       instruction.setOpKind(
         0,
@@ -455,31 +489,48 @@ function fitsHere(kind: OpCodeOperandKind, argument: Argument, form: Form, readi
 }
 
 /** Among what fits: the operand size as decides without a suffix, then the shortest, in opcode order. */
-function pick(candidates: readonly Candidate[], text: InstructionText, context: EncoderContext): Candidate[] {
-  let left = candidates;
-  const suffixes = new Set(candidates.map(({ form }) => form.suffix));
+function pick(selections: readonly Selection[], text: InstructionText, bits: 32 | 64): Choice {
+  let left = selections;
+  let warning: string | undefined;
+  const suffixes = new Set(selections.map(({ form }) => form.suffix));
   if (suffixes.size > 1) {
-    const wide = context.bits === 64 && candidates.some(({ form }) => form.default64 && form.suffix === 'q');
-    const usual = suffixes.has('s') ? 's' : suffixes.has('l') ? 'l' : undefined;
+    const wide = bits === 64 && selections.some(({ form }) => form.default64 && form.suffix === 'q');
+    const isEnvironment = /_m\d+byte$/.test(selections[0].form.name);
+    const usual = suffixes.has('s') && !isEnvironment ? 's' : suffixes.has('l') ? 'l' : undefined;
     const preferred = wide ? 'q' : usual;
     if (preferred !== undefined && suffixes.has(preferred)) {
-      left = candidates.filter(({ form }) => form.suffix === preferred);
-      const memory = text.operands.some((operand) => operand.kind === 'memory');
-      const sized = text.operands.some(
-        (operand) =>
-          operand.kind === 'register' && operand.register.class !== 'segment' && operand.register.name !== 'cl',
-      );
-      if (!wide && memory && !sized && suffixes.has('b') && suffixes.has('w')) {
-        context.warn(
-          `the operand size is not given; using 32 bits (write '${text.mnemonic}l', or '${text.mnemonic}b', 'w' or 'q' for another)`,
-        );
+      left = selections.filter(({ form }) => form.suffix === preferred);
+      if (!wide && suffixes.has('b') && suffixes.has('w') && !isSized(text.operands)) {
+        warning = `the operand size is not given; using 32 bits (write '${text.mnemonic}l', or '${text.mnemonic}b', 'w' or 'q' for another)`;
       }
     }
   }
-  const cost = ({ form }: Candidate): number =>
-    form.cost + (form.addressSize !== 0 && form.addressSize !== context.bits ? 1 : 0);
+  const cost = ({ form }: Selection): number =>
+    form.cost + (form.addressSize !== 0 && form.addressSize !== bits ? 1 : 0);
   const least = Math.min(...left.map(cost));
-  return left.filter((candidate) => cost(candidate) === least);
+  return { selected: left.filter((selection) => cost(selection) === least).slice(0, 2), warning };
+}
+
+/** True if a register says how wide a memory operand is. */
+function isSized(operands: readonly Operand[]): boolean {
+  return operands.some(
+    (operand) => operand.kind === 'register' && operand.register.class !== 'segment' && operand.register.name !== 'cl',
+  );
+}
+
+/** What of an operand decides which encodings it fits. */
+function shapeOf(argument: Argument): string {
+  if (argument.kind === 'implied') return '';
+  const { mask, zeroing, broadcast } = argument.operand;
+  const decoration =
+    mask === undefined && broadcast === undefined ? '' : `{${zeroing === true ? 'z' : ''}${broadcast ?? ''}}`;
+  if (argument.kind === 'register') return `%${argument.register.register}${decoration}`;
+  if (argument.kind === 'immediate') return `$${immediateShape(argument.value)}`;
+  const { base, index, segment, displacement, indirect } = argument.operand;
+  const value = argument.displacement;
+  const absolute = base === undefined && index === undefined && value !== undefined && isConstant(value);
+  const far = absolute && BigInt.asIntN(32, value.number) !== value.number;
+  return `${indirect ? '*' : ''}${segment === undefined ? '' : ':'}${displacement === undefined ? '' : far ? 'D' : 'd'}(${base?.register ?? ''},${index?.class ?? ''})${decoration}`;
 }
 
 function isImmediate(kind: OpCodeOperandKind): boolean {

@@ -80,7 +80,7 @@ const SUFFIX_OF_BITS: Readonly<Record<number, string>> = { 8: 'b', 16: 'w', 32: 
 const SUFFIX_OF_WIDTH: Readonly<Record<string, string>> = { w: 'w', d: 'l', q: 'q' };
 const SIZE_IN_NAME = /^(?:Push|Pop|Retn|Retf|Leave|Enter|Iret|Pushf|Popf|Pusha|Popa|Sysret|Sysexit|Nop)(w|d|q)(?:_|$)/;
 const NOT_FOR_USE =
-  /^(?:VEX_KNC_|MVEX_|Reservednop|ReservedNop|Cmpxchg486_|Pmulhrw_mm|INVALID|Declare|Fstpnce|Fstp_sti_D|Jmpe|.*_(?:82|DFD0|DFD8)$)/;
+  /^(?:VEX_KNC_|MVEX_|Reservednop|ReservedNop|Cmpxchg486_|VEX_(?:Vpdp(?:busds?|wssds?)|Vpmadd52[lh]uq|Vcvtneps2bf16)_|Pmulhrw_mm|INVALID|Declare|Fstpnce|Fstp_sti_D|Jmpe|.*_(?:82|DFD0|DFD8)$)/;
 
 /** Mnemonics (iced-x86's names in lower case) with the codes that have them. */
 export type CodeIndex = ReadonlyMap<string, readonly Code[]>;
@@ -135,6 +135,7 @@ export function formOf(code: Code): Form {
     let cost = 0;
     for (const kind of kinds) cost += IMMEDIATE_BYTES.get(kind) ?? 0;
     if (/^VEX_Vmovq_(?:xmm_rm64|rm64_xmm)$/.test(name)) cost += 0.5; // memory goes through the SSE forms
+    if (name.startsWith('VEX_') && kinds.length === 4 && /_or_mem$/.test(K[kinds[3]] ?? '')) cost -= 0.5; // FMA4: memory last if there is a choice
     if (!legacy) return cost + (info.encoding === EncodingKind.EVEX ? 6 : 4);
     cost += info.opCodeLength;
     if (info.table === OpCodeTableKind.T0F) cost += 1;

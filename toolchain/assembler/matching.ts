@@ -88,11 +88,20 @@ export function fits(kind: OpCodeOperandKind, argument: Argument, form: Form, bi
       return form.isEvex || argument.register.size < 128 || registerNumber(argument.register) < 16;
     }
     case 'immediate':
-      return immediateFits(kind, argument.value, form, bits);
+      return immediateFits(kind, argument.value);
     case 'memory':
       return memoryFits(kind, argument, form, bits);
   }
 }
+
+const VECTOR_INDEX: ReadonlyMap<OpCodeOperandKind, RegisterClass> = new Map([
+  [K.mem_vsib32x, 'xmm'],
+  [K.mem_vsib64x, 'xmm'],
+  [K.mem_vsib32y, 'ymm'],
+  [K.mem_vsib64y, 'ymm'],
+  [K.mem_vsib32z, 'zmm'],
+  [K.mem_vsib64z, 'zmm'],
+]);
 
 function memoryFits(
   kind: OpCodeOperandKind,
@@ -118,14 +127,7 @@ function memoryFits(
     needsMoffs(argument.displacement)
   )
     return false;
-  const vector = {
-    [K.mem_vsib32x]: 'xmm',
-    [K.mem_vsib64x]: 'xmm',
-    [K.mem_vsib32y]: 'ymm',
-    [K.mem_vsib64y]: 'ymm',
-    [K.mem_vsib32z]: 'zmm',
-    [K.mem_vsib64z]: 'zmm',
-  }[kind as number];
+  const vector = VECTOR_INDEX.get(kind);
   return vector === undefined ? !/^[xyz]mm/.test(index?.class ?? '') : index?.class === vector;
 }
 
@@ -134,36 +136,53 @@ function needsMoffs(value: Value | undefined): boolean {
   return value !== undefined && isConstant(value) && BigInt.asIntN(32, value.number) !== value.number;
 }
 
-/** Widths of values that are taken as given and those whose high half may be left out. */
-function immediateFits(kind: OpCodeOperandKind, value: Value | undefined, form: Form, bits: 32 | 64): boolean {
-  const symbolic = value === undefined || !isConstant(value);
-  const number = value?.number ?? 0n;
-  const within = (width: number): boolean => number >= -(1n << BigInt(width - 1)) && number < 1n << BigInt(width);
-  const signed = (width: number, of: number): boolean =>
-    !symbolic && within(of) && BigInt.asIntN(width, number) === BigInt.asIntN(of, number);
-  switch (kind) {
-    case K.imm8_const_1:
-      return !symbolic && number === 1n;
-    case K.imm4_m2z:
-    case K.imm8:
-      return symbolic || within(8);
-    case K.imm8sex16:
-      return signed(8, 16);
-    case K.imm8sex32:
-      return signed(8, 32);
-    case K.imm8sex64:
-      return !symbolic && BigInt.asIntN(8, number) === number;
-    case K.imm16:
-      return symbolic || within(16);
-    case K.imm32:
-      return symbolic || within(32) || (bits === 32 && form.suffix === 'l' && within(64));
-    case K.imm32sex64:
-      return symbolic || BigInt.asIntN(32, number) === number;
-    case K.imm64:
-      return !symbolic;
-    default:
-      return false;
-  }
+/** What an immediate fits: one bit each. */
+const FITS_ONE = 1;
+const FITS_8 = 2;
+const FITS_SIGNED_8_OF_16 = 4;
+const FITS_SIGNED_8_OF_32 = 8;
+const FITS_SIGNED_8_OF_64 = 16;
+const FITS_16 = 32;
+const FITS_32 = 64;
+const FITS_SIGNED_32_OF_64 = 128;
+const SYMBOLIC = 256;
+
+/** Which widths a value fits: those taken as given, and those whose high half the CPU makes from the sign. */
+export function immediateShape(value: Value | undefined): number {
+  if (value === undefined || !isConstant(value)) return SYMBOLIC;
+  const { number } = value;
+  if (BigInt.asIntN(33, number) !== number || number < -0x80000000n) return 0;
+  const small = Number(number);
+  const isByte = (signed: number): boolean => signed >= -128 && signed <= 127;
+  const in16 = small >= -0x8000 && small <= 0xffff;
+  return (
+    (small === 1 ? FITS_ONE : 0) |
+    (small >= -128 && small <= 255 ? FITS_8 : 0) |
+    (in16 && isByte((small << 16) >> 16) ? FITS_SIGNED_8_OF_16 : 0) |
+    (isByte(small | 0) ? FITS_SIGNED_8_OF_32 : 0) |
+    (isByte(small) ? FITS_SIGNED_8_OF_64 : 0) |
+    (in16 ? FITS_16 : 0) |
+    FITS_32 |
+    (small <= 0x7fffffff ? FITS_SIGNED_32_OF_64 : 0)
+  );
+}
+
+const NEEDED_SHAPE: ReadonlyMap<OpCodeOperandKind, number> = new Map([
+  [K.imm8_const_1, FITS_ONE],
+  [K.imm4_m2z, FITS_8 | SYMBOLIC],
+  [K.imm8, FITS_8 | SYMBOLIC],
+  [K.imm8sex16, FITS_SIGNED_8_OF_16],
+  [K.imm8sex32, FITS_SIGNED_8_OF_32],
+  [K.imm8sex64, FITS_SIGNED_8_OF_64],
+  [K.imm16, FITS_16 | SYMBOLIC],
+  [K.imm32, FITS_32 | SYMBOLIC],
+  [K.imm32sex64, FITS_SIGNED_32_OF_64 | SYMBOLIC],
+]);
+
+function immediateFits(kind: OpCodeOperandKind, value: Value | undefined): boolean {
+  const shape = immediateShape(value);
+  if (kind === K.imm64) return shape !== SYMBOLIC;
+  return ((NEEDED_SHAPE.get(kind) ?? 0) & shape) !== 0;
 }
 
 /** The same register seen with another size. */
