@@ -1,6 +1,7 @@
 /** IN, OUT, INS and OUTS (SDM vol. 1, chapter 19). INS and OUTS do one iteration; the engine repeats them. */
 import { Gpr, Seg, type Instruction, type Operand } from '../isa/instruction';
 import type { Cpu } from './cpu';
+import { ioBreakpoints } from './debug';
 import { GuestException, Vector } from './exceptions';
 import { dataAccess, readLinear, requireWritable, writeLinear } from './linear-memory';
 import { PageAccess } from './paging';
@@ -29,6 +30,22 @@ function requirePortAccess(cpu: Cpu, port: number, size: PortSize): void {
   if ((bits >>> (port & 7)) & ((1 << size) - 1)) throw new GuestException(Vector.GP, 0);
 }
 
+/** The check of INS and OUTS, which comes before everything else, even with a repeat count of 0. Throws #GP(0). */
+export function requireStringPortAccess(cpu: Cpu, instruction: Instruction): void {
+  const { size } = stringElement(instruction);
+  requirePortAccess(cpu, Number(cpu.state.gpr[Gpr.RDX] & 0xffffn), size);
+}
+
+function readPort(cpu: Cpu, port: number, size: PortSize): bigint {
+  cpu.state.pendingDebugTraps |= ioBreakpoints(cpu.state, port, size);
+  return BigInt(cpu.bus.readPort(port, size) >>> 0);
+}
+
+function writePort(cpu: Cpu, port: number, size: PortSize, value: number): void {
+  cpu.state.pendingDebugTraps |= ioBreakpoints(cpu.state, port, size);
+  cpu.bus.writePort(port, size, value);
+}
+
 /** DX, or an 8-bit immediate. */
 function portOf(cpu: Cpu, operand: Operand): number {
   return Number(operand.kind === 'immediate' ? operand.value & 0xffn : cpu.state.gpr[Gpr.RDX] & 0xffffn);
@@ -42,14 +59,14 @@ export function executeIn(cpu: Cpu, instruction: Instruction): void {
   const size = accumulatorSize(operandAt(instruction, 0));
   const port = portOf(cpu, operandAt(instruction, 1));
   requirePortAccess(cpu, port, size);
-  writeGprSized(cpu.state, Gpr.RAX, size, BigInt(cpu.bus.readPort(port, size) >>> 0));
+  writeGprSized(cpu.state, Gpr.RAX, size, readPort(cpu, port, size));
 }
 
 export function executeOut(cpu: Cpu, instruction: Instruction): void {
   const size = accumulatorSize(operandAt(instruction, 1));
   const port = portOf(cpu, operandAt(instruction, 0));
   requirePortAccess(cpu, port, size);
-  cpu.bus.writePort(port, size, Number(BigInt.asUintN(8 * size, cpu.state.gpr[Gpr.RAX])));
+  writePort(cpu, port, size, Number(BigInt.asUintN(8 * size, cpu.state.gpr[Gpr.RAX])));
 }
 
 /** The memory side of a string instruction. */
@@ -76,7 +93,7 @@ export function executeIns(cpu: Cpu, instruction: Instruction): void {
   const va = segmentAddress(cpu, Seg.ES, offset, size, 'write');
   // Reading a device may change it: make sure the value can be stored first.
   requireWritable(cpu, va, size, dataAccess(cpu));
-  writeLinear(cpu, va, size, BigInt(cpu.bus.readPort(port, size) >>> 0), dataAccess(cpu));
+  writeLinear(cpu, va, size, readPort(cpu, port, size), dataAccess(cpu));
   advance(cpu, Gpr.RDI, instruction, size);
 }
 
@@ -86,6 +103,6 @@ export function executeOuts(cpu: Cpu, instruction: Instruction): void {
   requirePortAccess(cpu, port, size);
   const offset = BigInt.asUintN(8 * instruction.addressSize, cpu.state.gpr[Gpr.RSI]);
   const va = segmentAddress(cpu, segment, offset, size, 'read');
-  cpu.bus.writePort(port, size, Number(readLinear(cpu, va, size, dataAccess(cpu))));
+  writePort(cpu, port, size, Number(readLinear(cpu, va, size, dataAccess(cpu))));
   advance(cpu, Gpr.RSI, instruction, size);
 }

@@ -53,6 +53,11 @@ export class Stack {
     this.pointer = pointer;
   }
 
+  /** Throws what writing `size` bytes at the pointer would throw. */
+  requireWritable(size: 2 | 4 | 8): void {
+    requireWritable(this.cpu, this.linear(this.pointer, size), size, this.options.access, Vector.SS);
+  }
+
   /** Writes what was pushed. */
   commit(): void {
     for (const { va, size, value } of this.pending) writeLinear(this.cpu, va, size, value, this.options.access);

@@ -78,37 +78,67 @@ function addWithOneFlag(mnemonic: 'ADCX' | 'ADOX'): Definition {
   });
 }
 
-/** CMPXCHG: compares the accumulator with the destination, which is written in any case (SDM vol. 2). */
+/**
+ * CMPXCHG: compares the accumulator with the destination. Memory is written in any case (SDM vol. 2); of registers only
+ * the one that receives a value is, which for 32 bits shows in the upper half.
+ */
 function compareExchange(c: Context, [destination, source]: readonly OperandRef[]): void {
   const { size } = destination;
   const replacement = c.read(source);
   const accumulator = c.let(c.register(Gpr.RAX, size));
   let found = replacement;
-  c.modify(destination, (old) => {
-    found = old;
-    return w.select(w.eq(old, accumulator), replacement, old);
-  });
+  if (destination.kind === 'register') {
+    found = c.read(destination);
+    c.if(w.eq(found, accumulator), () => c.write(destination, replacement));
+  } else {
+    c.modify(destination, (old) => {
+      found = old;
+      return w.select(w.eq(old, accumulator), replacement, old);
+    });
+  }
   c.if(w.ne(found, accumulator), () => c.setRegister(Gpr.RAX, size, found));
   c.flags.subtraction(size, accumulator, found, c.let(w.zeroExtend(w.sub(accumulator, found), size)));
 }
 
-/** CMPXCHG8B and CMPXCHG16B: half is 4 or 8 bytes; only ZF changes. */
-function compareExchangePair(c: Context, place: OperandRef, half: 4 | 8): void {
-  const low = c.address(place);
-  if (half === 8) c.if(w.ne(w.and(low, w.i64(15)), w.i64(0)), () => c.raise(GENERAL_PROTECTION));
-  const high = c.let(w.add(low, w.i64(half)));
-  // Both halves are found writable before either is written.
-  const oldLow = c.let(w.load64(c.prepareWrite(low, half), 0, half));
-  const oldHigh = c.let(w.load64(c.prepareWrite(high, half), 0, half));
-  const equal = c.let(w.and(w.eq(oldLow, c.register(Gpr.RAX, half)), w.eq(oldHigh, c.register(Gpr.RDX, half))));
-  c.store(high, half, w.select(equal, c.register(Gpr.RCX, half), oldHigh));
-  c.store(low, half, w.select(equal, c.register(Gpr.RBX, half), oldLow));
-  c.if(w.isZero(equal), () => {
-    c.setRegister(Gpr.RAX, half, oldLow);
-    c.setRegister(Gpr.RDX, half, oldHigh);
-  });
+/** ZF alone: set if the i32 `equal` is. */
+function setZero(c: Context, equal: Value): void {
   const zf = w.i64(1 << 6);
   c.flags.setAll(w.or(w.and(c.flags.all(), w.not(zf)), w.select(equal, zf, w.i64(0))));
+}
+
+/** CMPXCHG8B: only ZF changes. */
+function compareExchange8(c: Context, place: OperandRef): void {
+  const pair = (high: Gpr, low: Gpr): Value => w.or(w.shl(c.register(high, 4), w.i64(32)), c.register(low, 4));
+  const expected = c.let(pair(Gpr.RDX, Gpr.RAX));
+  let found = expected;
+  c.modify(place, (old) => {
+    found = old;
+    return w.select(w.eq(old, expected), pair(Gpr.RCX, Gpr.RBX), old);
+  });
+  const equal = c.let(w.eq(found, expected));
+  c.if(w.isZero(equal), () => {
+    c.setRegister(Gpr.RAX, 4, w.zeroExtend(found, 4));
+    c.setRegister(Gpr.RDX, 4, w.shrU(found, w.i64(32)));
+  });
+  setZero(c, equal);
+}
+
+/** CMPXCHG16B: the operand must be aligned; only ZF changes. */
+function compareExchange16(c: Context, place: OperandRef): void {
+  const low = c.address(place);
+  c.if(w.ne(w.and(low, w.i64(15)), w.i64(0)), () => c.raise(GENERAL_PROTECTION));
+  const high = c.let(w.add(low, w.i64(8)));
+  // Both halves are found writable before either is written.
+  const oldLow = c.let(w.load64(c.prepareWrite(low, 8), 0, 8));
+  const oldHigh = c.let(w.load64(c.prepareWrite(high, 8), 0, 8));
+  const equal = c.let(w.and(w.eq(oldLow, c.register(Gpr.RAX, 8)), w.eq(oldHigh, c.register(Gpr.RDX, 8))));
+  c.store(high, 8, w.select(equal, c.register(Gpr.RCX, 8), oldHigh));
+  c.store(low, 8, w.select(equal, c.register(Gpr.RBX, 8), oldLow));
+  c.if(w.isZero(equal), () => {
+    c.setRegister(Gpr.RAX, 8, oldLow);
+    c.setRegister(Gpr.RDX, 8, oldHigh);
+  });
+  setZero(c, equal);
 }
 
 export const integer: readonly Definition[] = [
@@ -156,8 +186,8 @@ export const integer: readonly Definition[] = [
     });
   }),
   define('CMPXCHG', forms(['rm r']), compareExchange),
-  define('CMPXCHG8B', forms(['m8']), (c, [place]) => compareExchangePair(c, place, 4)),
-  define('CMPXCHG16B', forms(['m8']), (c, [place]) => compareExchangePair(c, place, 8)),
+  define('CMPXCHG8B', forms(['m8']), (c, [place]) => compareExchange8(c, place)),
+  define('CMPXCHG16B', forms(['m8']), (c, [place]) => compareExchange16(c, place)),
   addWithOneFlag('ADCX'),
   addWithOneFlag('ADOX'),
 ];

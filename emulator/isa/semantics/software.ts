@@ -110,8 +110,10 @@ function executeEnter(cpu: Cpu, instruction: Instruction): void {
     for (const pointer of outerPointers) stack.push(size, pointer);
     stack.push(size, BigInt.asUintN(8 * size, frame));
   }
-  stack.commit();
   stack.skip(-bytes);
+  // The new top of the stack must be writable, though nothing is written there.
+  stack.requireWritable(size);
+  stack.commit();
   const kept = size === 2 ? state.gpr[Gpr.RBP] & ~0xffffn : 0n;
   state.gpr[Gpr.RBP] = kept | BigInt.asUintN(8 * size, frame);
   setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));

@@ -114,15 +114,12 @@ export const stack: readonly Definition[] = [
     forms(['']),
     (c, _operands, { operandSize }) => {
       const before = stackPointer(c);
+      const places = PUSH_ALL_ORDER.map((_register, i) => moved(c, before, -(i + 1) * operandSize));
       // All eight places are found writable first, so that a fault leaves nothing half done.
-      const lowest = moved(c, before, -8 * operandSize);
-      c.prepareWrite(stackAddress(c, lowest, operandSize, true), operandSize);
-      c.prepareWrite(stackAddress(c, moved(c, before, -operandSize), operandSize, true), operandSize);
-      PUSH_ALL_ORDER.forEach((register, i) => {
-        const va = stackAddress(c, moved(c, before, -(i + 1) * operandSize), operandSize, true);
-        c.store(va, operandSize, c.register(register, operandSize));
-      });
-      setStackPointer(c, lowest);
+      const addresses = places.map((place) => stackAddress(c, place, operandSize, true));
+      for (const va of addresses) c.prepareWrite(va, operandSize);
+      PUSH_ALL_ORDER.forEach((register, i) => c.store(addresses[i], operandSize, c.register(register, operandSize)));
+      setStackPointer(c, places[7]);
     },
     { traits: ['segmentation', 'operandSize'], operandSizes: [2, 4] },
   ),
@@ -131,10 +128,11 @@ export const stack: readonly Definition[] = [
     forms(['']),
     (c, _operands, { operandSize }) => {
       const sp = stackPointer(c);
-      const values = PUSH_ALL_ORDER.map((_register, i) =>
-        c.load(stackAddress(c, moved(c, sp, (7 - i) * operandSize), operandSize, false), operandSize),
+      const order = [...PUSH_ALL_ORDER].reverse();
+      const values = order.map((_register, i) =>
+        c.load(stackAddress(c, moved(c, sp, i * operandSize), operandSize, false), operandSize),
       );
-      PUSH_ALL_ORDER.forEach((register, i) => {
+      order.forEach((register, i) => {
         if (register !== Gpr.RSP) c.setRegister(register, operandSize, values[i]);
       });
       setStackPointer(c, moved(c, sp, 8 * operandSize));

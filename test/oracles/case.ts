@@ -1,0 +1,60 @@
+/** What is executed on both sides, and what came of it. */
+import type { Instruction } from '../../emulator';
+
+/** Where things are, on silicon (cpu-harness.c) and in the emulator alike. */
+export const CODE = 0x10000000;
+export const CODE_BYTES = 0x2000;
+/** Data the cases work on; the page from `READ_ONLY_FROM` on is read-only, nothing is mapped around the window. */
+export const WINDOW = 0x20000000;
+export const WINDOW_BYTES = 0x3000;
+export const READ_ONLY_FROM = 0x2000;
+/** The window again, for 16-bit addresses. */
+export const LOW_WINDOW = 0x8000;
+/** HLT surrounds the code of a case: at CPL 3 it raises #GP(0), which ends the case. */
+export const FILLER = 0xf4;
+
+/** Bytes of a patch of the window. */
+export const PATCH_BYTES = 32;
+/** Bytes of code of a case at most. */
+export const MOST_CODE = 32;
+
+export interface Patch {
+  /** In the window; a patch that reaches beyond the writable part is left out. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Case {
+  /** What it executes, for the table of undefined flags; empty if the bytes are undefined. */
+  instructions: Instruction[];
+  readonly gpr: BigUint64Array;
+  fsBase: bigint;
+  gsBase: bigint;
+  rflags: number;
+  /** From `CODE`. */
+  codeOffset: number;
+  code: Uint8Array;
+  /** Compatibility mode (32-bit code) instead of 64-bit mode. */
+  readonly compatibility: boolean;
+  /** At most two. */
+  readonly patches: Patch[];
+}
+
+export interface Outcome {
+  readonly gpr: BigUint64Array;
+  readonly rip: bigint;
+  readonly fsBase: bigint;
+  readonly gsBase: bigint;
+  readonly rflags: number;
+  /** The exception it ended with; that of the HLT it arrived at, if it completed. */
+  readonly vector: number;
+  readonly errorCode: number;
+  /** CR2, for page faults. */
+  readonly cr2: bigint;
+  /** What it wrote: the part of the window that differs from the pattern, in whole quadwords. */
+  readonly changedAt: number;
+  readonly changed: Uint8Array;
+}
+
+/** What the window holds before each case. */
+export const PATTERN = Uint8Array.from({ length: WINDOW_BYTES }, (_, i) => Math.imul(i, 2654435761) >>> 13);

@@ -1,0 +1,61 @@
+/** Compares what the emulator did with what silicon did, where the manual says what must be. */
+import { Flag, Gpr, STATUS_FLAGS } from '../../emulator';
+import type { Case, Outcome } from './case';
+import { undefinedFlags, undefinedResult } from './undefined-flags';
+
+const DEBUG = 1;
+const PAGE_FAULT = 14;
+const FIRST_KERNEL_ADDRESS = 0x7ffffffff000n;
+
+/** Flags a user program sees, but for RF and TF, which belong to how the exception was reported. */
+const COMPARED_FLAGS = STATUS_FLAGS | Flag.DF | Flag.IF | Flag.IOPL | Flag.NT | Flag.AC | Flag.ID;
+
+const NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', ...Array.from({ length: 8 }, (_, i) => `r${i + 8}`)];
+
+const hex = (value: bigint | number): string => value.toString(16);
+
+const PARTIAL = new Set(['PUSHA', 'POPA', 'ENTER']);
+
+/**
+ * An access that wraps at the end of a segment of 4 GiB: whether it raises #GP or #SS is implementation-specific (SDM
+ * vol. 3, section 5.3). Here nothing is mapped at that end.
+ */
+function wrapsAtFourGiB({ compatibility }: Case, { vector, cr2 }: Outcome): boolean {
+  return compatibility && vector === PAGE_FAULT && (cr2 > 0xffff_fff0n || cr2 === 0n);
+}
+
+/** What differs, one line each; empty if nothing does. */
+export function differences(test: Case, silicon: Outcome, emulator: Outcome): string[] {
+  const found: string[] = [];
+  const check = (what: string, expected: bigint | number, actual: bigint | number): void => {
+    if (expected !== actual) found.push(`${what}: silicon ${hex(expected)}, emulator ${hex(actual)}`);
+  };
+  const completed = silicon.rip !== BigInt(0x10000000 + test.codeOffset);
+  const cl = Number(test.gpr[Gpr.RCX] & 0xffn);
+  // Single-step traps are the business of other tests.
+  if (silicon.vector === DEBUG) return found;
+  if (wrapsAtFourGiB(test, emulator)) return found;
+  check('vector', silicon.vector, emulator.vector);
+  check('rip', silicon.rip, emulator.rip);
+  // Linux does not tell programs whether a kernel address is mapped: it reports all of them as present.
+  const hidden = silicon.vector === PAGE_FAULT && silicon.cr2 >= FIRST_KERNEL_ADDRESS ? 1 : 0;
+  check('error code', silicon.errorCode, emulator.errorCode | hidden);
+  if (silicon.vector === PAGE_FAULT) check('cr2', silicon.cr2, emulator.cr2);
+  check('fs base', silicon.fsBase, emulator.fsBase);
+  check('gs base', silicon.gsBase, emulator.gsBase);
+  if (completed && test.instructions.some((instruction) => undefinedResult(instruction, cl))) return found;
+  // Outside 64-bit mode the upper halves, and R8 to R15, are not seen.
+  // On silicon these have done some of their work when they fault; the emulator does it all or not at all.
+  if (!completed && PARTIAL.has(test.instructions[0]?.mnemonic)) return found;
+  const [count, mask] = test.compatibility ? [8, 0xffffffffn] : [16, 0xffffffffffffffffn];
+  for (let i = 0; i < count; i++) check(NAMES[i], silicon.gpr[i] & mask, emulator.gpr[i] & mask);
+  let undefinedOnes = 0;
+  if (completed) for (const instruction of test.instructions) undefinedOnes |= undefinedFlags(instruction, cl);
+  const flags = COMPARED_FLAGS & ~undefinedOnes;
+  check('rflags', silicon.rflags & flags, emulator.rflags & flags);
+  const written = (outcome: Outcome): string => `${hex(outcome.changedAt)}:${Buffer.from(outcome.changed).toString('hex')}`;
+  if (written(silicon) !== written(emulator)) {
+    found.push(`memory: silicon ${written(silicon).slice(0, 200)}, emulator ${written(emulator).slice(0, 200)}`);
+  }
+  return found;
+}

@@ -1,0 +1,230 @@
+/*
+ * Executes instructions on the processor at hand, for comparison with the emulator. Cases come on standard input, results
+ * go to standard output; both are the structures below, as they lie in memory (test/oracles/silicon.ts is the other end).
+ *
+ * No tracing is involved: around the code of a case everything is HLT, which at CPL 3 raises #GP. Whatever the case does,
+ * it ends with an exception: its own, or that of the HLT (or the unmapped page) it arrives at. The signal handler reads
+ * the state from the signal frame, puts the state of the next case there, and returns into it.
+ *
+ * Freestanding, so that nothing here depends on the FS base, which belongs to the cases; linked high, so that the low 4 GiB
+ * belong to them, too.
+ */
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+/* The addresses and sizes are also in test/oracles/layout.ts. */
+#define CODE 0x10000000UL
+#define CODE_BYTES 0x2000UL
+#define WINDOW 0x20000000UL
+#define WINDOW_BYTES 0x3000UL
+#define READ_ONLY_FROM 0x2000UL
+/* The window again, for 16-bit addresses, where the system allows it to be there. */
+#define LOW_WINDOW 0x8000UL
+
+struct test_case {
+  uint64_t gpr[16]; /* in encoding order */
+  uint64_t fs_base, gs_base;
+  uint32_t rflags;
+  uint16_t code_offset;
+  uint8_t code_length;
+  uint8_t compatibility; /* 1: run in compatibility mode */
+  uint8_t code[32];
+  uint32_t patch_offset[2]; /* where in the window `patch` goes */
+  uint8_t patch[2][32];
+};
+
+struct result {
+  uint64_t gpr[16];
+  uint64_t rip, fs_base, gs_base, cr2;
+  uint32_t rflags, vector, error_code;
+  uint32_t changed_at, changed_length; /* of the window; the bytes follow, padded to 8 */
+  uint32_t unused;
+};
+
+#define CASES_AT_ONCE 256
+static struct test_case cases[CASES_AT_ONCE];
+static unsigned in_hand, next_case;
+static int running;
+
+static uint8_t output[1 << 16];
+static unsigned output_length;
+
+static uint8_t pattern[WINDOW_BYTES];
+static uint8_t alternate_stack[1 << 16] __attribute__((aligned(64)));
+
+static long system_call(long number, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+__attribute__((noreturn)) static void leave(int status) {
+  system_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
+  __builtin_unreachable();
+}
+
+void *memset(void *to, int value, unsigned long count) {
+  void *result = to;
+  __asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(value) : "memory");
+  return result;
+}
+
+void *memcpy(void *to, const void *from, unsigned long count) {
+  void *result = to;
+  __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+  return result;
+}
+
+static void flush_output(void) {
+  unsigned done = 0;
+  while (done < output_length) {
+    long written = system_call(SYS_write, 1, (long)(output + done), output_length - done, 0, 0, 0);
+    if (written <= 0) leave(3);
+    done += written;
+  }
+  output_length = 0;
+}
+
+static int read_cases(void) {
+  unsigned long have = 0;
+  do {
+    long got = system_call(SYS_read, 0, (long)cases + have, sizeof cases - have, 0, 0, 0);
+    if (got < 0) leave(3);
+    if (got == 0) break;
+    have += got;
+  } while (have % sizeof(struct test_case));
+  in_hand = have / sizeof(struct test_case);
+  next_case = 0;
+  return in_hand > 0;
+}
+
+/* Where the signal frame has the registers, in encoding order. */
+static const uint8_t places[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                   REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+static void report(greg_t *frame) {
+  struct result result = {0};
+  for (int i = 0; i < 16; i++) result.gpr[i] = frame[places[i]];
+  result.rip = frame[REG_RIP];
+  result.rflags = frame[REG_EFL];
+  result.vector = frame[REG_TRAPNO];
+  result.error_code = frame[REG_ERR];
+  result.cr2 = frame[REG_CR2];
+  __asm__ volatile("rdfsbase %0" : "=r"(result.fs_base));
+  __asm__ volatile("rdgsbase %0" : "=r"(result.gs_base));
+
+  const uint64_t *window = (const uint64_t *)WINDOW;
+  const uint64_t *expected = (const uint64_t *)pattern;
+  const struct test_case *test = &cases[next_case];
+  uint8_t *bytes = (uint8_t *)WINDOW;
+  unsigned words = READ_ONLY_FROM / 8, first = 0, last = words;
+  while (first < words && window[first] == expected[first]) first++;
+  while (last > first && window[last - 1] == expected[last - 1]) last--;
+  result.changed_at = first * 8;
+  result.changed_length = (last - first) * 8;
+  if (output_length + sizeof result + result.changed_length > sizeof output) flush_output();
+  memcpy(output + output_length, &result, sizeof result);
+  output_length += sizeof result;
+  memcpy(output + output_length, bytes + result.changed_at, result.changed_length);
+  output_length += result.changed_length;
+
+  memcpy(bytes + result.changed_at, pattern + result.changed_at, result.changed_length);
+  memset((void *)(CODE + test->code_offset), 0xf4, test->code_length);
+}
+
+static void prepare(greg_t *frame) {
+  const struct test_case *test = &cases[next_case];
+  for (int i = 0; i < 16; i++) frame[places[i]] = test->gpr[i];
+  memcpy((void *)(CODE + test->code_offset), test->code, test->code_length);
+  for (int i = 0; i < 2; i++) {
+    if (test->patch_offset[i] <= READ_ONLY_FROM - sizeof test->patch[i])
+      memcpy((void *)(WINDOW + test->patch_offset[i]), test->patch[i], sizeof test->patch[i]);
+  }
+  frame[REG_RIP] = CODE + test->code_offset;
+  frame[REG_EFL] = test->rflags;
+  /* CS, GS, FS, SS: of these the kernel takes CS and SS from here. */
+  frame[REG_CSGSFS] = (test->compatibility ? 0x23UL : 0x33UL) | 0x2bUL << 48;
+  __asm__ volatile("wrfsbase %0" : : "r"(test->fs_base));
+  __asm__ volatile("wrgsbase %0" : : "r"(test->gs_base));
+}
+
+__attribute__((used)) void handle(int signal, siginfo_t *information, ucontext_t *context) {
+  (void)signal;
+  (void)information;
+  greg_t *frame = context->uc_mcontext.gregs;
+  if (running) {
+    report(frame);
+    next_case++;
+  }
+  running = 1;
+  if (next_case == in_hand && !read_cases()) {
+    flush_output();
+    leave(0);
+  }
+  prepare(frame);
+}
+
+/* A case may leave AC, NT, ID or DF set, which the handler inherits. */
+__asm__(
+    ".text\n"
+    "entry:\n"
+    "  push $0x202\n"
+    "  popfq\n"
+    "  jmp handle\n"
+    "restorer:\n"
+    "  mov $15, %eax\n" /* rt_sigreturn */
+    "  syscall\n"
+    ".globl _start\n"
+    "_start:\n"
+    "  and $-16, %rsp\n"
+    "  call begin\n");
+extern char entry[], restorer[];
+
+struct kernel_sigaction {
+  void *handler;
+  unsigned long flags;
+  void *restorer;
+  unsigned long mask;
+};
+
+static long map(unsigned long at, unsigned long bytes, int protection, int file) {
+  int kind = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+  return system_call(SYS_mmap, at, bytes, protection, kind | MAP_FIXED_NOREPLACE, file, 0);
+}
+
+static void map_window(unsigned long at, int file, int required) {
+  if (map(at, WINDOW_BYTES, PROT_READ | PROT_WRITE, file) != (long)at) {
+    if (required) leave(2);
+    return;
+  }
+  memcpy((void *)at, pattern, WINDOW_BYTES);
+  system_call(SYS_mprotect, at + READ_ONLY_FROM, WINDOW_BYTES - READ_ONLY_FROM, PROT_READ, 0, 0, 0);
+}
+
+__attribute__((used)) void begin(void) {
+  static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+  struct kernel_sigaction action = {entry, SA_SIGINFO | SA_ONSTACK | SA_NODEFER | 0x04000000 /* SA_RESTORER */, restorer, 0};
+  stack_t stack = {.ss_sp = alternate_stack, .ss_size = sizeof alternate_stack};
+  system_call(SYS_sigaltstack, (long)&stack, 0, 0, 0, 0, 0);
+  for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)
+    system_call(SYS_rt_sigaction, signals[i], (long)&action, 0, 8, 0, 0);
+  if (map(CODE, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, -1) != CODE) leave(2);
+  memset((void *)CODE, 0xf4, CODE_BYTES);
+  for (uint32_t i = 0; i < WINDOW_BYTES; i++) pattern[i] = (i * 2654435761u) >> 13;
+  int file = system_call(SYS_memfd_create, (long)"window", 0, 0, 0, 0, 0);
+  system_call(SYS_ftruncate, file, WINDOW_BYTES, 0, 0, 0, 0);
+  map_window(WINDOW, file, 1);
+  map_window(LOW_WINDOW, file, 0);
+  __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b));
+  __builtin_trap();
+}

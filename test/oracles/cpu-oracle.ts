@@ -1,0 +1,72 @@
+/** Executes the same cases on the processor at hand and in the emulator, and collects where they disagree. */
+import { Emulated, type Way } from './emulated';
+import { differences } from './compare';
+import { Generator } from './generator';
+import { Silicon } from './silicon';
+import type { Case } from './case';
+
+export interface Mismatch {
+  readonly mnemonic: string;
+  /** The number to give `Generator.make`. */
+  readonly seed: number;
+  readonly ways: readonly Way[];
+  readonly test: Case;
+  readonly differences: readonly string[];
+}
+
+export interface OracleOptions {
+  readonly cases: number;
+  readonly seed: number;
+  readonly only?: string;
+}
+
+const BATCH = 5000;
+const WAYS: readonly Way[] = ['step', 'run'];
+
+/** Compares `cases` cases; `note` hears of each batch done, and of how many cases were of which mnemonic. */
+export function compareWithSilicon(
+  silicon: Silicon,
+  { cases, seed, only }: OracleOptions,
+  note: (done: number) => void = () => {},
+): { mismatches: Mismatch[]; counts: Map<string, number> } {
+  const generator = new Generator({ only, processor: Silicon.flags(), lowWindow: Silicon.allowsLowWindow() });
+  if (generator.compared.length === 0) throw new Error(`No instruction "${only ?? ''}" is compared.`);
+  const emulated = new Emulated();
+  const mismatches: Mismatch[] = [];
+  const counts = new Map<string, number>();
+  for (let done = 0; done < cases; ) {
+    const size = Math.min(BATCH, cases - done);
+    const seeds = Array.from({ length: size }, (_, i) => seed + done + i);
+    const batch = seeds.map((number) => generator.make(number));
+    const outcomes = silicon.run(batch);
+    batch.forEach((test, i) => {
+      const mnemonic = test.instructions.map((instruction) => instruction.mnemonic).join('+');
+      counts.set(test.instructions[0].mnemonic, (counts.get(test.instructions[0].mnemonic) ?? 0) + 1);
+      if (i >= outcomes.length) {
+        mismatches.push({ mnemonic, seed: seeds[i], ways: [], test, differences: ['the harness did not survive'] });
+        return;
+      }
+      const found = WAYS.map((way) => differences(test, outcomes[i], emulated.run(test, way)));
+      const ways = WAYS.filter((_, way) => found[way].length > 0);
+      if (ways.length === 0) return;
+      mismatches.push({ mnemonic, seed: seeds[i], ways, test, differences: found.find((list) => list.length > 0) ?? [] });
+    });
+    done += size;
+    note(done);
+  }
+  return { mismatches, counts };
+}
+
+/** The case in one line, as hexadecimal numbers, to look at; `--only` and its seed make it again. */
+export function describeCase({ code, gpr, rflags, codeOffset, compatibility, fsBase, gsBase, patches }: Case): string {
+  const registers = [...gpr].map((value) => value.toString(16)).join(' ');
+  const memory = patches.map(({ offset, bytes }) => `${offset.toString(16)}:${Buffer.from(bytes).toString('hex')}`);
+  return [
+    compatibility ? '32-bit' : '64-bit',
+    `code ${Buffer.from(code).toString('hex')} at ${codeOffset.toString(16)}`,
+    `rflags ${rflags.toString(16)}`,
+    `fs ${fsBase.toString(16)} gs ${gsBase.toString(16)}`,
+    `gpr ${registers}`,
+    ...memory,
+  ].join('; ');
+}

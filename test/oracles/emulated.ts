@@ -1,0 +1,147 @@
+/** Runs cases in the emulator, in a machine set up as Linux sets up a process: CPL 3, flat segments, paging. */
+import { CPU_MODELS, type CpuModel, createMachine, Efer, Seg, type Stop } from '../../emulator';
+import type { Pc } from '../../emulator/pc';
+import { type Case, CODE, CODE_BYTES, FILLER, LOW_WINDOW, type Outcome, PATTERN } from './case';
+import { PATCH_BYTES, READ_ONLY_FROM, WINDOW, WINDOW_BYTES } from './case';
+
+const PML4 = 0x1000;
+const PDPT = 0x2000;
+const DIRECTORY = 0x3000;
+const FIRST_TABLE = 0x4000;
+const CODE_PA = 0x100000;
+const WINDOW_PA = 0x110000;
+const [PRESENT, WRITABLE, USER, EXECUTE_DISABLE] = [1n, 2n, 4n, 1n << 63n];
+
+/** Selectors and access rights of Linux's user segments. */
+const CODE_64 = { selector: 0x33, rights: 0xa0fb };
+const CODE_32 = { selector: 0x23, rights: 0xc0fb };
+const DATA = { selector: 0x2b, rights: 0xc0f3 };
+const UNUSABLE = 0x10000;
+
+const NOP = 0x90;
+/** Enough for the longest case, and more than a block has, so that `run` does not fall back to single steps. */
+const RUN_BUDGET = 1000;
+
+/** The Intel model with every feature the emulator knows instructions of. */
+const MODEL: CpuModel = {
+  ...CPU_MODELS.intel,
+  features: new Set([
+    ...CPU_MODELS.intel.features,
+    ...(['ADX', 'BMI1', 'BMI2', 'CLFLUSHOPT', 'LZCNT', 'MOVBE', 'SSE2', 'SSE4_2'] as const),
+  ]),
+};
+
+/** `step` executes instruction by instruction, `run` whole blocks of generated code. */
+export type Way = 'step' | 'run';
+
+export class Emulated {
+  private machine = this.create();
+  private window = this.windowBytes();
+
+  private create(): Pc {
+    const machine = createMachine({ memoryBytes: 4 << 20, cpu: MODEL });
+    const { memory, state } = machine;
+    const link = PRESENT | WRITABLE | USER;
+    memory.writeU64(PML4, BigInt(PDPT) | link);
+    memory.writeU64(PDPT, BigInt(DIRECTORY) | link);
+    let tables = FIRST_TABLE;
+    const map = (va: number, pa: number, bytes: number, rights: bigint): void => {
+      const entry = DIRECTORY + 8 * Math.floor(va / 0x200000);
+      if (memory.readU64(entry) === 0n) {
+        memory.writeU64(entry, BigInt(tables) | link);
+        tables += 0x1000;
+      }
+      const table = Number(memory.readU64(entry) & ~0xfffn);
+      for (let page = 0; page < bytes; page += 0x1000) {
+        memory.writeU64(table + 8 * (((va + page) >> 12) & 511), BigInt(pa + page) | PRESENT | USER | rights);
+      }
+    };
+    map(CODE, CODE_PA, CODE_BYTES, WRITABLE);
+    for (const va of [WINDOW, LOW_WINDOW]) {
+      map(va, WINDOW_PA, READ_ONLY_FROM, WRITABLE | EXECUTE_DISABLE);
+      map(va + READ_ONLY_FROM, WINDOW_PA + READ_ONLY_FROM, WINDOW_BYTES - READ_ONLY_FROM, EXECUTE_DISABLE);
+    }
+    memory.load(CODE_PA, new Uint8Array(CODE_BYTES).fill(FILLER));
+    memory.load(WINDOW_PA, PATTERN);
+    state.cr3 = BigInt(PML4);
+    // PAE, PGE and FSGSBASE; PE, MP, ET, NE, WP, AM and PG: what Linux has set.
+    state.cr4 = 0x100a0;
+    state.cr0 = 0x80050033;
+    state.efer = Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE;
+    state.cpl = 3;
+    for (const segment of state.segments) Object.assign(segment, { ...DATA, base: 0n, limit: 0xffffffff });
+    Object.assign(state.tr, { selector: 0x40, rights: 0x8b, base: 0n, limit: 0x20 });
+    for (let vector = 0; vector < 32; vector++) machine.stopOn.exceptions.add(vector);
+    return machine;
+  }
+
+  private windowBytes(): Buffer {
+    const { bytes } = this.machine.memory;
+    return Buffer.from(bytes.buffer, bytes.byteOffset + WINDOW_PA, READ_ONLY_FROM);
+  }
+
+  /** Executes one case. The processor's state is set anew, and memory is as before afterwards. */
+  run(test: Case, way: Way): Outcome {
+    const { machine } = this;
+    const { memory, state } = machine;
+    const codeAt = CODE_PA + test.codeOffset;
+    memory.load(codeAt - 1, Uint8Array.of(NOP, ...test.code));
+    for (const { offset, bytes } of test.patches) {
+      if (offset <= READ_ONLY_FROM - PATCH_BYTES) this.window.set(bytes, offset);
+    }
+    state.gpr.set(test.gpr);
+    state.rflags = test.rflags;
+    Object.assign(state.segments[Seg.CS], test.compatibility ? CODE_32 : CODE_64);
+    Object.assign(state.segments[Seg.FS], { selector: 0, rights: UNUSABLE, base: test.fsBase });
+    Object.assign(state.segments[Seg.GS], { selector: 0, rights: UNUSABLE, base: test.gsBase });
+    // The NOP in front makes `run`, whose first instruction is always a single step, begin the case in a block.
+    state.rip = BigInt(CODE + test.codeOffset - 1);
+    const stop = way === 'run' ? machine.run(RUN_BUDGET) : this.stepToException();
+    const outcome = this.outcome(stop);
+    memory.load(codeAt - 1, new Uint8Array(test.code.length + 1).fill(FILLER));
+    if (stop.reason !== 'exception') {
+      // It ran away or shut down: nothing of it may reach the next case.
+      this.machine = this.create();
+      this.window = this.windowBytes();
+    }
+    return outcome;
+  }
+
+  private stepToException(): Stop {
+    let stop: Stop = { reason: 'limit' };
+    for (let i = 0; i < RUN_BUDGET && stop.reason === 'limit'; i++) stop = this.machine.step().stop;
+    return stop;
+  }
+
+  private outcome(stop: Stop): Outcome {
+    const { state } = this.machine;
+    const exception = stop.reason === 'exception' ? stop : undefined;
+    const { changedAt, changed } = this.changes();
+    return {
+      gpr: state.gpr.slice(),
+      rip: state.rip,
+      fsBase: state.segments[Seg.FS].base,
+      gsBase: state.segments[Seg.GS].base,
+      rflags: state.rflags,
+      vector: exception?.vector ?? -1,
+      errorCode: exception?.errorCode ?? 0,
+      cr2: exception?.faultAddress ?? 0n,
+      changedAt,
+      changed,
+    };
+  }
+
+  /** What the case wrote; the window is then as it was. */
+  private changes(): { changedAt: number; changed: Uint8Array } {
+    const { window } = this;
+    if (window.compare(PATTERN, 0, READ_ONLY_FROM) === 0) return { changedAt: READ_ONLY_FROM, changed: new Uint8Array() };
+    let first = 0;
+    while (window[first] === PATTERN[first]) first++;
+    let last = READ_ONLY_FROM - 1;
+    while (window[last] === PATTERN[last]) last--;
+    first &= ~7;
+    const changed = Uint8Array.from(window.subarray(first, (last | 7) + 1));
+    window.set(PATTERN.subarray(first, last + 1), first);
+    return { changedAt: first, changed };
+  }
+}

@@ -1,0 +1,129 @@
+/** The encodings of which cases are made: every cell of the opcode maps that holds an instruction to be compared. */
+import { decode } from '../../emulator';
+import { definitions } from '../../emulator/isa/semantics';
+import { requiredFeature } from '../../emulator/isa/features';
+
+/** A cell of an opcode map under one prefix, with one row of its group. */
+export interface Encoding {
+  readonly mnemonic: string;
+  readonly compatibility: boolean;
+  /** 66, F3 or F2, which takes part in choosing the instruction; 0 for none. Under VEX it is the pp field. */
+  readonly mandatory: number;
+  /** 0F, 0F 38 and the like. */
+  readonly escape: readonly number[];
+  /** Map number (2 for 0F 38, 3 for 0F 3A) of a VEX encoding, else 0. */
+  readonly vexMap: number;
+  readonly opcode: number;
+  /** ModRM.reg, and whether ModRM.rm is memory: of importance only if the instruction has a ModRM byte. */
+  readonly reg: number;
+  readonly memory: boolean;
+  /** Whether the byte after the opcode is a ModRM byte. */
+  readonly modrm: boolean;
+}
+
+/** Architectural routines that a user program can execute with the same effect on every system. */
+const UNPRIVILEGED = [
+  ...['AAA', 'AAD', 'AAM', 'AAS', 'DAA', 'DAS', 'SALC', 'ENTER', 'BOUND', 'POPF'],
+  ...['RDFSBASE', 'RDGSBASE', 'WRFSBASE', 'WRGSBASE', 'UD0', 'UD1', 'UD2'],
+];
+
+/** Instructions that raise #GP, or #UD, at CPL 3. */
+const PRIVILEGED = [
+  ...['CLI', 'STI', 'HLT', 'CLTS', 'LGDT', 'LIDT', 'LLDT', 'LTR', 'LMSW', 'INVLPG', 'INVD', 'WBINVD', 'MOV_CR', 'MOV_DR'],
+  ...['RDMSR', 'WRMSR', 'IN', 'OUT', 'INS', 'OUTS', 'CLAC', 'STAC', 'SWAPGS', 'XSETBV'],
+];
+
+const COMPARED = new Set([...definitions.map(({ mnemonic }) => mnemonic), ...UNPRIVILEGED, ...PRIVILEGED]);
+
+/** Names of features in /proc/cpuinfo where they are not those of the manuals in small letters. */
+const LINUX_FEATURES: Readonly<Record<string, string>> = { LZCNT: 'abm', CLFLUSHOPT: 'clflushopt' };
+
+const MAPS = [
+  { escape: [], vexMap: 0 },
+  { escape: [0x0f], vexMap: 0 },
+  { escape: [0x0f, 0x38], vexMap: 0 },
+  { escape: [], vexMap: 2 },
+  { escape: [], vexMap: 3 },
+] as const;
+/** Prefixes and the escapes are no opcodes. */
+const NO_OPCODES = new Set([0x0f, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xc4, 0xc5, 0xf0, 0xf2, 0xf3]);
+
+/** pp of VEX by mandatory prefix. */
+export const VEX_PP: Readonly<Record<number, number>> = { 0: 0, 0x66: 1, 0xf3: 2, 0xf2: 3 };
+
+/** All encodings a processor with these features (as named in /proc/cpuinfo) executes, by mnemonic. */
+export function encodings(processor: ReadonlySet<string>): Map<string, Encoding[]> {
+  const result = new Map<string, Encoding[]>();
+  for (const compatibility of [false, true]) {
+    for (const { escape, vexMap } of MAPS) {
+      for (const mandatory of [0, 0x66, 0xf3, 0xf2]) {
+        for (let opcode = 0; opcode < 256; opcode++) {
+          if (escape.length === 0 && vexMap === 0 && NO_OPCODES.has(opcode)) continue;
+          if (!compatibility && escape.length === 0 && vexMap === 0 && opcode >> 4 === 4) continue;
+          for (let reg = 0; reg < 8; reg++) {
+            for (const memory of [false, true]) {
+              const partial = { compatibility, mandatory, escape, vexMap, opcode, reg, memory };
+              const found = probe(partial);
+              if (!found || !COMPARED.has(found.mnemonic) || !has(processor, found.mnemonic)) continue;
+              const list = result.get(found.mnemonic) ?? [];
+              result.set(found.mnemonic, list);
+              list.push({ ...partial, ...found });
+            }
+          }
+        }
+      }
+    }
+  }
+  return result;
+}
+
+function has(processor: ReadonlySet<string>, mnemonic: string): boolean {
+  const feature = requiredFeature(mnemonic);
+  return feature === undefined || processor.has(LINUX_FEATURES[feature] ?? feature.toLowerCase());
+}
+
+/** What the encoding is, with a register or the simplest memory operand; undefined if there is no such instruction. */
+function probe(encoding: Omit<Encoding, 'mnemonic' | 'modrm'>): { mnemonic: string; modrm: boolean } | undefined {
+  const lengths: number[] = [];
+  let mnemonic = '';
+  // A ModRM byte shows in the length: mod 0 rm 0 has no displacement, mod 2 has one of two or four bytes.
+  for (const memoryMod of [0x00, 0x80]) {
+    const modrm = (encoding.memory ? memoryMod : 0xc0) | (encoding.reg << 3);
+    const bytes = [...opcodeBytes(encoding, { r: 0, x: 0, b: 0, w: 0, vvvv: 0 }), modrm, ...Array<number>(12).fill(0)];
+    const result = decode(Uint8Array.from(bytes), 0, bytes.length, encoding.compatibility ? 32 : 64);
+    if (typeof result === 'string') return undefined;
+    lengths.push(result.length);
+    mnemonic = result.mnemonic;
+  }
+  return { mnemonic, modrm: encoding.memory ? lengths[0] !== lengths[1] : lengths[0] > opcodeLength(encoding) };
+}
+
+/** The register extensions of REX or VEX. */
+export interface Extensions {
+  readonly r: number;
+  readonly x: number;
+  readonly b: number;
+  readonly w: number;
+  readonly vvvv: number;
+}
+
+/** Mandatory prefix, VEX and opcode; REX goes between prefix and opcode and is the caller's business. */
+function opcodeBytes(encoding: Omit<Encoding, 'mnemonic' | 'modrm'>, extensions: Extensions): number[] {
+  if (encoding.vexMap === 0) {
+    return [...(encoding.mandatory ? [encoding.mandatory] : []), ...encoding.escape, encoding.opcode];
+  }
+  return [...vexBytes(encoding, extensions), encoding.opcode];
+}
+
+function opcodeLength(encoding: Omit<Encoding, 'mnemonic' | 'modrm'>): number {
+  return opcodeBytes(encoding, { r: 0, x: 0, b: 0, w: 0, vvvv: 0 }).length;
+}
+
+/** The three-byte VEX prefix (SDM vol. 2, figure 2-9). */
+export function vexBytes(
+  { vexMap, mandatory }: Pick<Encoding, 'vexMap' | 'mandatory'>,
+  { r, x, b, w, vvvv }: Extensions,
+): number[] {
+  const inverted = ((r ^ 1) << 7) | ((x ^ 1) << 6) | ((b ^ 1) << 5);
+  return [0xc4, inverted | vexMap, (w << 7) | ((~vvvv & 15) << 3) | VEX_PP[mandatory]];
+}

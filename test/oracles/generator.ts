@@ -1,0 +1,397 @@
+/** Makes cases: an encoding with random registers, prefixes and immediates, and operands that mostly make sense for it. */
+import { decode, Flag, Gpr, type Instruction, type Operand, Seg, STATUS_FLAGS } from '../../emulator';
+import type { MemoryOperand } from '../../emulator/isa/instruction';
+import { type Case, CODE, CODE_BYTES, LOW_WINDOW, PATCH_BYTES, READ_ONLY_FROM, WINDOW, WINDOW_BYTES } from './case';
+import { type Encoding, type Extensions, encodings, vexBytes } from './encodings';
+import { Random } from './random';
+import { undefinedFlags } from './undefined-flags';
+
+const STRINGS = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS', 'INS', 'OUTS']);
+const POPS = new Set(['POP', 'RET', 'POPF', 'POPA', 'LEAVE', 'ENTER', 'PUSH', 'CALL', 'PUSHA', 'PUSHF', 'PUSH_SREG']);
+const BRANCHES = new Set(['JMP', 'CALL', 'RET', 'Jcc', 'JCXZ', 'LOOP', 'LOOPE', 'LOOPNE']);
+const BIT_TESTS = new Set(['BT', 'BTS', 'BTR', 'BTC']);
+/** What may follow another instruction in a case: it looks at the flags, or keeps them, and touches no memory. */
+const FOLLOWERS = ['Jcc', 'Jcc', 'Jcc', 'SETcc', 'CMOVcc', 'ADC', 'SBB', 'RCL', 'RCR', 'LAHF', 'INC', 'CMC', 'ADCX', 'ADOX'];
+
+export interface GeneratorOptions {
+  /** Only this mnemonic. */
+  readonly only?: string;
+  /** Features of the processor, as named in /proc/cpuinfo. */
+  readonly processor: ReadonlySet<string>;
+  /** Whether 16-bit addresses reach the window. */
+  readonly lowWindow: boolean;
+}
+
+/** One encoding as bytes: what the case generator may still change are displacement and immediate. */
+interface Draft {
+  bytes: Uint8Array;
+  instruction: Instruction;
+  /** Where the displacement of the memory operand is, and its length. */
+  readonly displacementAt: number;
+  readonly displacementBytes: number;
+}
+
+export class Generator {
+  private readonly encodings: Map<string, Encoding[]>;
+  private readonly mnemonics: readonly string[];
+  private random = new Random(0);
+
+  constructor(private readonly options: GeneratorOptions) {
+    this.encodings = encodings(options.processor);
+    const all = [...this.encodings.keys()];
+    this.mnemonics = options.only === undefined ? all : all.filter((mnemonic) => mnemonic === options.only);
+  }
+
+  /** Mnemonics that cases are made of. */
+  get compared(): readonly string[] {
+    return this.mnemonics;
+  }
+
+  /** The case that belongs to a number, always the same. */
+  make(seed: number): Case {
+    this.random = new Random(seed);
+    for (;;) {
+      const test = this.tryMake();
+      if (test) return test;
+    }
+  }
+
+  private tryMake(): Case | undefined {
+    const { random } = this;
+    const encoding = random.pick(this.encodings.get(random.pick(this.mnemonics)) ?? []);
+    const draft = this.draft(encoding);
+    if (!draft) return undefined;
+    const test = this.emptyCase(encoding.compatibility, draft);
+    this.place(test, draft);
+    if (BRANCHES.has(draft.instruction.mnemonic) && !this.aim(test, draft)) return undefined;
+    test.code = draft.bytes;
+    test.instructions = [draft.instruction];
+    if (random.chance(30)) this.follow(test);
+    return test;
+  }
+
+  private emptyCase(compatibility: boolean, { bytes }: Draft): Case {
+    const { random } = this;
+    let rflags = Flag.FIXED | Flag.IF | (random.next() & STATUS_FLAGS);
+    if (random.chance(30)) rflags |= Flag.DF;
+    if (random.chance(4)) rflags |= Flag.AC;
+    const gpr = BigUint64Array.from({ length: 16 }, () => random.operand());
+    // Not only small offsets: some instructions cross into the second page, some reach the end of the code.
+    let codeOffset = 0x80 + random.below(CODE_BYTES - 0x200);
+    if (random.chance(10)) codeOffset = 0x1000 - random.below(bytes.length + 1);
+    else if (random.chance(3)) codeOffset = CODE_BYTES - bytes.length;
+    return {
+      instructions: [],
+      gpr,
+      fsBase: random.chance(50) ? BigInt(WINDOW + random.below(0x1000)) : random.bits64() >> 17n,
+      gsBase: random.chance(50) ? BigInt(WINDOW + random.below(0x1000)) : random.bits64() >> 17n,
+      rflags,
+      codeOffset,
+      code: new Uint8Array(),
+      compatibility,
+      patches: [],
+    };
+  }
+
+  /** Bytes of an encoding that decode to what is to be compared. */
+  private draft(encoding: Encoding): Draft | undefined {
+    const { random } = this;
+    const { compatibility } = encoding;
+    const bit = (percent: number): number => (!compatibility && random.chance(percent) ? 1 : 0);
+    const extensions: Extensions = { r: bit(40), x: bit(40), b: bit(40), w: bit(35), vvvv: this.vvvv(compatibility) };
+    const bytes = this.prefixes(encoding);
+    if (encoding.vexMap !== 0) {
+      bytes.push(...vexBytes(encoding, extensions));
+    } else {
+      const { w, r, x, b } = extensions;
+      if (w + r + x + b > 0 || bit(15)) bytes.push(0x40 | (w << 3) | (r << 2) | (x << 1) | b);
+      bytes.push(...encoding.escape);
+    }
+    bytes.push(encoding.opcode);
+    let [displacementAt, displacementBytes] = [bytes.length, 0];
+    if (encoding.modrm) {
+      const address16 = compatibility && bytes.includes(0x67);
+      [displacementAt, displacementBytes] = this.modrm(bytes, encoding, address16);
+    }
+    const immediate = random.bytes(8);
+    if (random.chance(40)) immediate.fill(random.chance(50) ? 0 : 0xff, 1);
+    const whole = Uint8Array.from([...bytes, ...immediate]);
+    const instruction = decode(whole, 0, whole.length, compatibility ? 32 : 64);
+    if (typeof instruction === 'string') return undefined;
+    const allowed = this.encodings.has(instruction.mnemonic);
+    if (!allowed || (this.options.only !== undefined && instruction.mnemonic !== this.options.only)) return undefined;
+    if (instruction.addressSize === 2 && !this.options.lowWindow) return undefined;
+    // Reserved uses of F2 and F3 (SDM vol. 2, 2.1.1): AMD's LOOPE and LOOPNE take the sense of ZF from them.
+    if (instruction.mnemonic.startsWith('LOOP') && (bytes.includes(0xf2) || bytes.includes(0xf3))) return undefined;
+    // 0F 0D with a register is NOP for Intel, #UD for AMD.
+    if (instruction.mnemonic === 'NOP' && encoding.opcode === 0x0d && !encoding.memory) return undefined;
+    // Near branches with 66 in 64-bit mode: Intel ignores the prefix, AMD cuts RIP to 16 bits (SDM vol. 2, JMP).
+    if (!compatibility && BRANCHES.has(instruction.mnemonic) && bytes.includes(0x66)) return undefined;
+    return { bytes: whole.slice(0, instruction.length), instruction, displacementAt, displacementBytes };
+  }
+
+  private vvvv(compatibility: boolean): number {
+    return this.random.below(compatibility ? 8 : 16);
+  }
+
+  private prefixes({ mandatory, vexMap, mnemonic }: Encoding): number[] {
+    const { random } = this;
+    const bytes: number[] = [];
+    if (vexMap === 0) {
+      if (random.chance(20)) bytes.push(0x66);
+      if (mandatory) bytes.push(mandatory);
+      else if (STRINGS.has(mnemonic) && random.chance(50)) bytes.push(random.pick([0xf2, 0xf3]));
+      if (random.chance(15)) bytes.push(0xf0);
+    }
+    if (random.chance(12)) bytes.push(0x67);
+    if (random.chance(12)) bytes.push(random.pick([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x64, 0x65, 0x65]));
+    // Any order will do.
+    for (let i = bytes.length - 1; i > 0; i--) {
+      const j = random.below(i + 1);
+      [bytes[i], bytes[j]] = [bytes[j], bytes[i]];
+    }
+    return bytes;
+  }
+
+  /** Appends ModRM, SIB and displacement; tells where the displacement is. */
+  private modrm(bytes: number[], { reg, memory }: Encoding, address16: boolean): [at: number, length: number] {
+    const { random } = this;
+    const rm = random.below(8);
+    if (!memory) {
+      bytes.push(0xc0 | (reg << 3) | rm);
+      return [bytes.length, 0];
+    }
+    const mod = random.below(3);
+    bytes.push((mod << 6) | (reg << 3) | rm);
+    let length = mod === 1 ? 1 : mod === 2 ? 4 : 0;
+    if (address16) {
+      length = mod === 0 && rm === 6 ? 2 : Math.min(length, 2);
+    } else if (rm === 4) {
+      const sib = random.below(256);
+      bytes.push(sib);
+      if (mod === 0 && (sib & 7) === 5) length = 4;
+    } else if (mod === 0 && rm === 5) {
+      length = 4;
+    }
+    const at = bytes.length;
+    bytes.push(...random.bytes(length));
+    return [at, length];
+  }
+
+  /** An address for an operand: mostly in the window, at times across its page boundary, or where it faults. */
+  private target(window: number): number {
+    const { random } = this;
+    const crossing = (page: number): number => window + page - random.below(16);
+    switch (random.below(20)) {
+      case 0:
+      case 1:
+        return crossing(0x1000);
+      case 2:
+        return crossing(READ_ONLY_FROM);
+      case 3:
+        return random.chance(50) ? crossing(WINDOW_BYTES) : crossing(0);
+      case 4:
+        return window + random.below(WINDOW_BYTES + 0x800);
+      default:
+        return window + 0x100 + 8 * random.below((READ_ONLY_FROM - 0x200) / 8) + (random.chance(30) ? random.below(8) : 0);
+    }
+  }
+
+  /** Gives registers and memory contents that suit the instruction. */
+  private place(test: Case, draft: Draft): void {
+    const { random } = this;
+    const { gpr } = test;
+    const { instruction } = draft;
+    const { mnemonic, operandSize, addressSize, repeat } = instruction;
+    const window = addressSize === 2 ? LOW_WINDOW : WINDOW;
+    if (random.chance(70) || POPS.has(mnemonic)) gpr[Gpr.RSP] = BigInt(this.target(WINDOW));
+    if (mnemonic === 'LEAVE' || mnemonic === 'ENTER') gpr[Gpr.RBP] = BigInt(this.target(WINDOW));
+    if (mnemonic === 'DIV' || mnemonic === 'IDIV') this.dividend(test, operandSize);
+    if (mnemonic === 'JCXZ' || mnemonic.startsWith('LOOP')) gpr[Gpr.RCX] = this.upper(addressSize, random.below(4));
+    if (STRINGS.has(mnemonic)) {
+      const places = [this.target(window), this.target(window)];
+      if (random.chance(20)) places[1] = places[0] + random.below(40) - 20;
+      gpr[Gpr.RSI] = this.upper(addressSize, places[0]);
+      gpr[Gpr.RDI] = this.upper(addressSize, places[1]);
+      if (repeat !== 'none') gpr[Gpr.RCX] = this.upper(addressSize, random.below(random.chance(20) ? 3000 : 40));
+      this.patchStrings(test, places, window);
+      return;
+    }
+    const memory = instruction.operands.find((operand) => operand.kind === 'memory');
+    if (memory?.kind === 'memory') {
+      const at = this.target(window);
+      this.reach(test, draft, memory, at);
+      this.patch(test, at - window, this.contents(test, instruction));
+    }
+    this.patch(test, Number(BigInt.asIntN(48, gpr[Gpr.RSP])) - WINDOW, this.stackContents(instruction));
+  }
+
+  /** `value` with random bits above the address size, which must not count. */
+  private upper(addressSize: number, value: number): bigint {
+    const bits = 8 * addressSize;
+    const low = BigInt.asUintN(bits, BigInt(value));
+    return bits === 64 || this.random.chance(50) ? low : low | BigInt.asUintN(64, (this.random.bits64() >> BigInt(bits)) << BigInt(bits));
+  }
+
+  /** A dividend whose high half seldom makes the quotient too large. */
+  private dividend({ gpr }: Case, size: number): void {
+    const { random } = this;
+    const high = random.pick([0n, 0n, BigInt.asUintN(64, -1n), BigInt(random.below(100)), random.operand()]);
+    if (size === 1) gpr[Gpr.RAX] = (gpr[Gpr.RAX] & ~0xff00n) | ((high & 0xffn) << 8n);
+    else gpr[Gpr.RDX] = high;
+  }
+
+  private patch(test: Case, offset: number, bytes: Uint8Array): void {
+    if (test.patches.length < 2 && offset >= 0 && offset < WINDOW_BYTES) test.patches.push({ offset, bytes });
+  }
+
+  /** What the memory operand holds: edges of its size, or what makes a comparison succeed. */
+  private contents({ gpr, codeOffset }: Case, { mnemonic, operandSize }: Instruction): Uint8Array {
+    const { random } = this;
+    const bytes = new Uint8Array(PATCH_BYTES);
+    const view = new DataView(bytes.buffer);
+    for (let at = 0; at < PATCH_BYTES; at += 8) view.setBigUint64(at, random.operand(), true);
+    if (mnemonic === 'CMPXCHG' && random.chance(50)) view.setBigUint64(0, gpr[Gpr.RAX], true);
+    if (mnemonic.startsWith('CMPXCHG') && random.chance(50)) {
+      const half = operandSize === 8 || mnemonic === 'CMPXCHG16B' ? 8 : 4;
+      view.setBigUint64(0, gpr[Gpr.RAX], true);
+      view.setBigUint64(half, gpr[Gpr.RDX], true);
+    }
+    if (BRANCHES.has(mnemonic)) view.setBigUint64(0, this.codeTarget(codeOffset, 16), true);
+    return bytes;
+  }
+
+  private stackContents({ mnemonic }: Instruction): Uint8Array {
+    const { random } = this;
+    const bytes = random.bytes(PATCH_BYTES);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(0, mnemonic === 'RET' ? this.codeTarget(0x40, 16) : random.operand(), true);
+    // A trap after the next instruction would come before its exception on some processors and after it on others.
+    if (mnemonic === 'POPF') bytes[1] &= ~(Flag.TF >> 8);
+    return bytes;
+  }
+
+  /** Contents that repeat, so that comparisons go on for a while. */
+  private patchStrings(test: Case, places: number[], window: number): void {
+    const { random } = this;
+    const pattern = random.chance(50) ? new Uint8Array(PATCH_BYTES).fill(random.next()) : random.bytes(PATCH_BYTES);
+    if (random.chance(50)) pattern[random.below(PATCH_BYTES)] ^= 1;
+    places.forEach((place) => this.patch(test, place - window, pattern));
+    if (random.chance(50)) test.gpr[Gpr.RAX] = new DataView(pattern.buffer).getBigUint64(8, true);
+  }
+
+  /** Makes the memory operand refer to `at` by a change of its base register, or of the displacement. */
+  private reach(test: Case, draft: Draft, memory: MemoryOperand, at: number): void {
+    const { random } = this;
+    const { gpr } = test;
+    const { instruction } = draft;
+    const { base, index, scale, displacement } = memory;
+    const bits = 8 * instruction.addressSize;
+    let target = BigInt(at);
+    if (!test.compatibility && memory.segment === Seg.FS) target -= test.fsBase;
+    if (!test.compatibility && memory.segment === Seg.GS) target -= test.gsBase;
+    const operand = instruction.operands.at(1);
+    if (BIT_TESTS.has(instruction.mnemonic) && operand?.kind === 'register' && operand.register !== base) {
+      // Bit offsets of some thousands, or any, reckoned back to where the operand begins.
+      if (random.chance(70)) gpr[operand.register] = this.upper(operand.size, random.below(20000) - 10000);
+      const offset = BigInt.asIntN(8 * operand.size, gpr[operand.register]);
+      target -= (offset >> BigInt(Math.log2(8 * operand.size))) * BigInt(operand.size);
+    }
+    if (instruction.mnemonic === 'XLAT') target -= gpr[Gpr.RAX] & 0xffn;
+    if (random.chance(2)) target = random.operand();
+    const set = (register: number, value: bigint): void => {
+      const low = BigInt.asUintN(bits, value);
+      const keep = bits < 64 && random.chance(50);
+      gpr[register] = keep ? ((gpr[register] >> BigInt(bits)) << BigInt(bits)) | low : low;
+    };
+    if (memory.ripRelative) {
+      const next = BigInt(CODE + test.codeOffset + instruction.length);
+      this.displace(draft, target - next, test.compatibility);
+    } else if (base < 0) {
+      if (index >= 0) set(index, BigInt(random.below(2000)));
+      const scaled = index >= 0 ? gpr[index] << BigInt(scale) : 0n;
+      this.displace(draft, BigInt.asUintN(bits, target - scaled), test.compatibility);
+    } else if (base === index) {
+      set(base, BigInt.asUintN(bits, target - displacement) / (1n + (1n << BigInt(scale))));
+    } else {
+      const scaled = index >= 0 ? gpr[index] << BigInt(scale) : 0n;
+      set(base, target - displacement - scaled);
+    }
+  }
+
+  private displace(draft: Draft, value: bigint, compatibility: boolean): void {
+    // A memory offset (moffs) has no ModRM byte: it takes the rest of the instruction.
+    const length = draft.displacementBytes || draft.bytes.length - draft.displacementAt;
+    for (let i = 0; i < length; i++) draft.bytes[draft.displacementAt + i] = Number((value >> BigInt(8 * i)) & 0xffn);
+    this.decodeAgain(draft, compatibility);
+  }
+
+  private decodeAgain(draft: Draft, compatibility: boolean): void {
+    const instruction = decode(draft.bytes, 0, draft.bytes.length, compatibility ? 32 : 64);
+    if (typeof instruction !== 'string') draft.instruction = instruction;
+  }
+
+  /** An address in the code, away from the case itself; at times one that cannot be executed. */
+  private codeTarget(codeOffset: number, length: number): bigint {
+    const { random } = this;
+    if (random.chance(5)) return BigInt(WINDOW + random.below(0x1000));
+    if (random.chance(5)) return random.operand();
+    for (;;) {
+      const offset = random.below(CODE_BYTES);
+      if (offset < codeOffset - 2 || offset > codeOffset + length) return BigInt(CODE + offset);
+    }
+  }
+
+  /** Points a branch to somewhere; false if it would come back to itself. */
+  private aim(test: Case, draft: Draft): boolean {
+    const { random } = this;
+    const { instruction } = draft;
+    const operand = instruction.operands.at(0);
+    if (operand?.kind === 'register' && operand.register !== Number(Gpr.RSP)) {
+      test.gpr[operand.register] = this.codeTarget(test.codeOffset, 16);
+    }
+    if (operand?.kind !== 'relative') return true;
+    const next = CODE + test.codeOffset + instruction.length;
+    const bytes = instruction.mnemonic === 'Jcc' || draft.bytes.length > 2 ? this.relativeBytes(draft) : 1;
+    if (bytes > 1 && random.chance(90)) {
+      const distance = Number(this.codeTarget(test.codeOffset, 16)) - next;
+      for (let i = 0; i < bytes; i++) draft.bytes[instruction.length - bytes + i] = distance >> (8 * i);
+      this.decodeAgain(draft, test.compatibility);
+    }
+    const relative = draft.instruction.operands.at(0);
+    const landing = relative?.kind === 'relative' ? instruction.length + relative.displacement : 0;
+    return landing < -2 || landing >= instruction.length;
+  }
+
+  /** Width of the displacement of a branch: one byte in 70 to 7F and E0 to E3 and EB, else that of the operand. */
+  private relativeBytes({ instruction, bytes }: Draft): number {
+    const short = bytes[bytes.length - 2];
+    const isShort = short >> 4 === 7 || (short >= 0xe0 && short <= 0xe3) || short === 0xeb;
+    if (isShort && bytes.at(-3) !== 0x0f && instruction.length <= 4) return 1;
+    return instruction.operandSize === 2 ? 2 : 4;
+  }
+
+  /** Puts a second instruction after the first: one that takes up its flags or registers. */
+  private follow(test: Case): void {
+    const { random } = this;
+    const [first] = test.instructions;
+    if (BRANCHES.has(first.mnemonic) || first.repeat !== 'none') return;
+    // The flags must be defined for it to take them up.
+    if (undefinedFlags(first, Number(test.gpr[Gpr.RCX] & 0xffn)) !== 0) return;
+    const choices = (this.encodings.get(random.pick(FOLLOWERS)) ?? []).filter(
+      ({ memory, compatibility }) => !memory && compatibility === test.compatibility,
+    );
+    if (choices.length === 0) return;
+    const draft = this.draft(random.pick(choices));
+    if (!draft || draft.instruction.operands.some((operand: Operand) => operand.kind === 'memory')) return;
+    if (test.code.length + draft.bytes.length > 30 || test.codeOffset + test.code.length + 16 > CODE_BYTES) return;
+    if (draft.instruction.mnemonic === 'Jcc') {
+      const bytes = this.relativeBytes(draft);
+      // Forward, beyond the end of the case.
+      for (let i = 0; i < bytes; i++) draft.bytes[draft.bytes.length - bytes + i] = i === 0 ? 1 + random.below(100) : 0;
+      this.decodeAgain(draft, test.compatibility);
+    }
+    test.code = Uint8Array.from([...test.code, ...draft.bytes]);
+    test.instructions.push(draft.instruction);
+  }
+}
