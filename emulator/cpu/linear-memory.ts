@@ -5,6 +5,7 @@
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
 import { PageAccess } from './paging';
+import { Cr0, Flag } from './state';
 
 export type AccessSize = 1 | 2 | 4 | 8;
 
@@ -37,6 +38,7 @@ export function translate(cpu: Cpu, va: bigint, access: number): number {
 /** Reads `size` bytes, little-endian. Throws #PF, or `nonCanonical` (by default #GP(0)). */
 export function readLinear(cpu: Cpu, va: bigint, size: AccessSize, access: number, nonCanonical = Vector.GP): bigint {
   requireCanonical(cpu, va, size, nonCanonical);
+  requireAligned(cpu, va, size, access);
   const offset = Number(va & 0xfffn);
   let value: bigint;
   if (offset + size <= PAGE_OFFSET + 1) {
@@ -64,6 +66,7 @@ export function writeLinear(
   nonCanonical = Vector.GP,
 ): void {
   requireCanonical(cpu, va, size, nonCanonical);
+  requireAligned(cpu, va, size, access);
   const offset = Number(va & 0xfffn);
   if (offset + size <= PAGE_OFFSET + 1) {
     writePhysical(cpu, translate(cpu, va, access | PageAccess.WRITE), size, value);
@@ -82,6 +85,7 @@ export function writeLinear(
 /** Throws what writing `length` bytes (at most a page) at `va` would throw. A and D bits are set as by the write. */
 export function requireWritable(cpu: Cpu, va: bigint, length: number, access: number, nonCanonical = Vector.GP): void {
   requireCanonical(cpu, va, length, nonCanonical);
+  if (length <= 8) requireAligned(cpu, va, length, access);
   translate(cpu, va, access | PageAccess.WRITE);
   if (Number(va & 0xfffn) + length > PAGE_OFFSET + 1) {
     translate(cpu, va + BigInt(length - 1), access | PageAccess.WRITE);
@@ -91,6 +95,12 @@ export function requireWritable(cpu: Cpu, va: bigint, length: number, access: nu
 function requireCanonical(cpu: Cpu, va: bigint, length: number, vector: number): void {
   if (!cpu.state.longMode) return;
   if (!isCanonical(va) || !isCanonical(va + BigInt(length - 1))) throw new GuestException(vector, 0);
+}
+
+/** Alignment checking (SDM vol. 3, section 6.15, interrupt 17): #AC(0) for explicit accesses at CPL 3 with CR0.AM and AC. */
+function requireAligned(cpu: Cpu, va: bigint, size: number, access: number): void {
+  if (!(access & PageAccess.USER) || access & PageAccess.IMPLICIT || Number(va & 7n) % size === 0) return;
+  if (cpu.state.cr0 & Cr0.AM && cpu.state.flag(Flag.AC)) throw new GuestException(Vector.AC, 0);
 }
 
 function readPhysical(cpu: Cpu, pa: number, size: AccessSize): bigint {

@@ -191,8 +191,8 @@ export class CpuState {
 
   /** STI, MOV SS or POP SS was the last instruction: interrupts (and for SS also #DB) wait for one more. */
   interruptShadow: 'none' | 'sti' | 'ss' = 'none';
-  /** Data breakpoints (DR6 bits B0..B3) that a MOV SS or POP SS shadow holds back. */
-  heldDebugTraps = 0;
+  /** DR6 bits of a #DB trap due after this instruction that its routine found: an I/O breakpoint, a task with T set. */
+  pendingDebugTraps = 0;
   /** An NMI handler runs; IRET ends it. */
   nmiBlocked = false;
   /** HLT was executed; an interrupt ends it. */

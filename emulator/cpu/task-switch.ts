@@ -155,7 +155,7 @@ function loadTask(cpu: Cpu, task: Task, kind: TaskSwitchKind): void {
     [Seg.GS, gs],
   ]);
   requireCodeOffset(cpu, code, task.eip);
-  if (task.trap) state.heldDebugTraps |= Dr6.BT;
+  if (task.trap) state.pendingDebugTraps |= Dr6.BT;
   cpu.modeChanged();
 }
 
