@@ -30,15 +30,19 @@ function effect({ target, before, after, source }: Effect): HTMLElement {
     element('span', { class: 'name' }, target),
     element(
       'div',
-      { class: 'transition' },
-      element('code', { class: 'before', 'aria-label': 'before' }, before),
+      { class: 'change' },
       element(
-        'span',
-        { class: 'becomes' },
-        element('span', { class: 'arrow', 'aria-label': 'becomes' }, '→'),
-        element('code', { class: 'after' }, after),
+        'div',
+        { class: 'transition' },
+        element('code', { class: 'before', 'aria-label': 'before' }, before),
+        element(
+          'span',
+          { class: 'becomes' },
+          element('span', { class: 'arrow', 'aria-label': 'becomes' }, '→'),
+          element('code', { class: 'after' }, after),
+        ),
       ),
+      source !== '' && element('div', { class: 'source' }, `from ${source}`),
     ),
-    source !== '' && element('div', { class: 'source' }, `from ${source}`),
   );
 }

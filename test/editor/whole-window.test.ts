@@ -23,20 +23,22 @@ describe('the whole window', () => {
     const connecting = workbenchPage();
     if (!connecting) return this.skip();
     const page = await connecting;
-    await page.setViewportSize({ width: 1600, height: 1200 });
+    await page.setViewportSize({ width: 1800, height: 1200 });
     await vscode.workspace.getConfiguration('workbench').update('colorTheme', 'Default Dark Modern', true);
     await vscode.workspace.getConfiguration('editor').update('minimap.enabled', false, true);
     await debugHello(stops);
     await runTo(stops, 'entry_SYSCALL_64_safe_stack');
     await show(page, 'msrs', '[data-msr]');
+    await moveToSecondarySideBar(page, 'MSRs');
     await show(page, 'systemCallTable', '[data-call]');
     await show(page, 'lastInstruction', ':is(.message, .effects)');
     const stack = await show(page, 'ptRegs', '[data-slot]');
 
-    for (const title of ['Variables', 'Watch', 'Breakpoints', 'MSRs', 'Last Instruction']) {
+    for (const title of ['Variables', 'Watch', 'Loaded Scripts', 'Breakpoints']) {
       const header = page.locator(`.pane-header[aria-label^="${title}"]`).first();
       if ((await header.getAttribute('aria-expanded')) === 'true') await header.click();
     }
+    await vscode.commands.executeCommand('workbench.action.closePanel');
     const sideBar = await box(page, '.part.sidebar');
     await drag(page, { x: sideBar.x + sideBar.width, y: 300 }, { x: sideBar.x + SIDE_BAR_WIDTH, y: 300 });
     const table = await box(page, '.pane-header[aria-label^="System-Call Table"]');
@@ -53,6 +55,17 @@ describe('the whole window', () => {
     await picture(page, 'whole-window');
   });
 });
+
+async function moveToSecondarySideBar(page: Page, view: string): Promise<void> {
+  void vscode.commands.executeCommand('workbench.action.moveView');
+  for (const choice of [view, 'New Secondary Side Bar Entry']) {
+    await until('the list', async () => (await page.locator('.quick-input-widget input.input').count()) > 0);
+    await new Promise((filled) => setTimeout(filled, 500));
+    await page.keyboard.type(choice);
+    await new Promise((filtered) => setTimeout(filtered, 500));
+    await page.keyboard.press('Enter');
+  }
+}
 
 interface Point {
   x: number;

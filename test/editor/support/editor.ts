@@ -92,7 +92,11 @@ export function sourcePath({ source }: DebugProtocol.StackFrame): string | undef
 }
 
 export async function stopDebugging(): Promise<void> {
-  await vscode.debug.stopDebugging();
+  try {
+    await vscode.debug.stopDebugging();
+  } catch {
+    // A session that ends by itself meanwhile cancels the request.
+  }
   await until('the end of all sessions', () => vscode.debug.activeDebugSession === undefined);
   vscode.debug.removeBreakpoints(vscode.debug.breakpoints);
 }
