@@ -23,11 +23,10 @@
 
 /* The common case: everything about a vector is in its row of trap_table. */
 SYM_FUNC_START(do_error_trap)
-	xorl	%r9d, %r9d			/* si_addr: 0 ... */
-	cmpl	$X86_TRAP_GP, %edx		/* ... if the address is not known */
-	je	.Ladd_nothing
-	movq	RIP(%rdi), %r9			/* ... else the instruction's */
-.Ladd_nothing:
+	xorl	%r9d, %r9d			/* si_addr: 0 for #GP, which has many causes, */
+	cmpl	$X86_TRAP_GP, %edx
+	je	fault
+	movq	RIP(%rdi), %r9			/* the instruction's address for all others */
 	jmp	fault
 SYM_FUNC_END(do_error_trap)
 

@@ -38,13 +38,12 @@ export class Build {
     return this.#link('kernel', objects);
   }
 
-  /** The kernel, built before, with the text that `pattern` matches taken out of one of its files. */
-  kernelWithout(name: string, pattern: RegExp): string {
+  /** The kernel, built before, with `replacement` for the text that `pattern` matches in one of its files. */
+  changedKernel(name: string, pattern: RegExp, replacement: string): string {
     const text = readFileSync(join(kernelSource, name), 'utf8');
-    const changed = text.replace(pattern, '');
-    if (changed === text) throw new Error(`${name}: nothing matches ${String(pattern)}`);
+    if (!pattern.test(text)) throw new Error(`${name}: nothing matches ${String(pattern)}`);
     const source = this.path(name);
-    writeFileSync(source, changed);
+    writeFileSync(source, text.replace(pattern, replacement));
     const object = this.#assemble(source, this.path('changed.o'));
     const others = readdirSync(kernelSource).filter((other) => other.endsWith('.S') && other !== name);
     return this.#link('changed-kernel', [object, ...others.map((other) => this.#object(other))]);

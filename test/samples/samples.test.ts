@@ -33,7 +33,7 @@ describe('samples under QEMU', function () {
 
   it('sysret-or-iret finds out a kernel that single-steps through SYSRET', () => {
     // The exercise of its README: without the check for TF, the program is stuck at one instruction.
-    const entry = build.kernelWithout('entry_64.S', /^\ttestq\t\$\(X86_EFLAGS_RF \| X86_EFLAGS_TF\), %r11\n.*\n/m);
+    const entry = build.changedKernel('entry_64.S', /^\ttestq\t\$\(X86_EFLAGS_RF \| X86_EFLAGS_TF\), %r11\n.*\n/m, '');
     const { terminal } = qemu(entry, build.program(join(samples, 'sysret-or-iret/sysret-or-iret.S')));
     assert.match(terminal, /7 TF is set\n {2}stuck at stuck_here: SYSRET\n$/);
   });
@@ -42,7 +42,7 @@ describe('samples under QEMU', function () {
     const program = build.program(join(__dirname, 'programs/calls.c'), '-O1', '-mno-sse', '-fno-stack-protector');
     const environ = build.path('environ');
     writeFileSync(environ, 'A=1\0BB=two');
-    for (const cpu of processors) {
+    for (const cpu of ['qemu64', 'max']) {
       const { terminal, code } = qemu(kernel, `${program}  x   yy ,${environ}`, cpu);
       assert.equal(
         terminal,
@@ -95,6 +95,24 @@ sched_yield gettid getuid: 0 1 0
         const { terminal, code } = qemu(kernel, build.program(source));
         assert.match(terminal, report);
         assert.equal(code, exitCode(128 + signal));
+      });
+    }
+  });
+
+  describe('a kernel that faults', () => {
+    const mistakes: [what: string, statements: string, report: RegExp][] = [
+      ['an invalid instruction', 'ud2', /^#UD invalid opcode in ring 0, error code 0000\n/],
+      ['a wild pointer', 'movq 0x1234, %rax', /^#PF page fault in ring 0, error code 0000\n[^]* cr2 0000000000001234\n$/],
+      ['a lost stack', 'xorl %esp, %esp; pushq %rax', /^#DF double fault in ring 0, error code 0000\n/],
+    ];
+    for (const [what, statements, report] of mistakes) {
+      it(`${what}: is reported, and all stops with status 255`, () => {
+        const changed = build.changedKernel('sys_process.S', /^\tmovl\t\$INIT_PID, %eax$/m, statements);
+        const source = build.path('getpid.S');
+        writeFileSync(source, '.globl _start\n_start: movl $39, %eax\nsyscall\nhlt\n');
+        const { terminal, code } = qemu(changed, build.program(source));
+        assert.match(terminal, report);
+        assert.equal(code, exitCode(255));
       });
     }
   });
