@@ -3,7 +3,15 @@ import type { FunctionBody, Label } from '../wasm/function';
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
 import type { Gpr } from '../isa/instruction';
-import { Context, type Helpers, type OperandRef, type SegmentKind, type Size } from '../isa/semantics/context';
+import {
+  Context,
+  type Helpers,
+  type Lazily,
+  type OperandRef,
+  type SegmentKind,
+  type Size,
+} from '../isa/semantics/context';
+import { ValueType } from '../wasm/module';
 import * as layout from './layout';
 import { ExitReason, Field } from './records';
 
@@ -105,19 +113,31 @@ export class InterpreterContext extends Context {
     return w.load64(this.field(field, 1), 0, 8);
   }
 
-  flagResult(): Value {
-    return w.load64(STATE, layout.FLAG_RESULT, 8);
+  captureResult(): Lazily {
+    return () => w.load64(STATE, layout.FLAG_RESULT, 8);
   }
 
-  flagCarries(): Value {
-    return w.load64(STATE, layout.FLAG_CARRIES, 8);
+  captureCarries(): Lazily {
+    return () => w.load64(STATE, layout.FLAG_CARRIES, 8);
   }
 
-  setLazyFlags(result: Value, carries: Value): void {
+  setLazyFlags(result: Lazily, carries: Lazily): void {
     // Both are worked out before either is stored: they may depend on the flags they replace.
-    const held = this.let(carries);
-    this.f.store64(STATE, layout.FLAG_RESULT, 8, result);
+    const held = this.let(carries());
+    this.f.store64(STATE, layout.FLAG_RESULT, 8, result());
     this.f.store64(STATE, layout.FLAG_CARRIES, 8, held);
+  }
+
+  setFlagsIf(condition: Value, change: () => void): void {
+    this.if(condition, change);
+  }
+
+  packFlags(): Value {
+    return { kind: 'call', type: ValueType.I64, function: this.helpers.packFlags, arguments: [] };
+  }
+
+  unpackFlags(rflags: Value): void {
+    this.f.call(this.helpers.unpackFlags, [rflags]);
   }
 
   otherFlags(): Value {
@@ -142,6 +162,10 @@ export class InterpreterContext extends Context {
 
   sourceBase(): Value {
     return w.load64(this.field(Field.BASE, 1), 0, 8);
+  }
+
+  protected operandSegmentBase(): Value {
+    return w.load64(this.field(Field.INDEX, 1), 0, 8);
   }
 
   sourceSegment(): Value {

@@ -120,8 +120,31 @@ function fold(name: keyof typeof BINARY, a: bigint, b: bigint): bigint | undefin
 function compare(name: keyof typeof COMPARE): (a: Value, b: Value) => Value {
   return (a, b) => {
     if (a.type !== b.type) throw new Error(`${name}: operands of different types`);
+    if (a.kind === 'constant' && b.kind === 'constant') return i32(holds(name, a, b) ? 1 : 0);
     return { kind: 'binary', type: I32, opcode: COMPARE[name][width(a.type)], a, b };
   };
+}
+
+type Constant = Value & { readonly kind: 'constant' };
+
+function holds(name: keyof typeof COMPARE, a: Constant, b: Constant): boolean {
+  const bits = a.type === I32 ? 32 : 64;
+  const unsigned = name.endsWith('U');
+  const [x, y] = [a, b].map(({ value }) => (unsigned ? BigInt.asUintN(bits, value) : value));
+  switch (name.slice(0, 2)) {
+    case 'eq':
+      return x === y;
+    case 'ne':
+      return x !== y;
+    case 'lt':
+      return x < y;
+    case 'gt':
+      return x > y;
+    case 'le':
+      return x <= y;
+    default:
+      return x >= y;
+  }
 }
 
 function unary(name: keyof typeof UNARY): (a: Value) => Value {
@@ -172,7 +195,10 @@ export function zeroExtend(a: Value, size: number): Value {
 
 export const not = (a: Value): Value => xor(a, a.type === I32 ? i32(-1) : i64(-1));
 /** i32 1 if `a` is zero, else 0. */
-export const isZero = (a: Value): Value => ({ kind: 'unary', type: I32, opcode: a.type === I32 ? 0x45 : 0x50, a });
+export const isZero = (a: Value): Value =>
+  a.kind === 'constant'
+    ? i32(a.value === 0n ? 1 : 0)
+    : { kind: 'unary', type: I32, opcode: a.type === I32 ? 0x45 : 0x50, a };
 /** The low half of an i64 as i32. */
 export const wrap = (a: Value): Value =>
   a.kind === 'constant' ? i32(Number(BigInt.asIntN(32, a.value))) : { kind: 'unary', type: I32, opcode: 0xa7, a };
@@ -183,13 +209,8 @@ export const extendU = (a: Value): Value =>
 export const extendS = (a: Value): Value =>
   a.kind === 'constant' ? i64(a.value) : { kind: 'unary', type: I64, opcode: 0xac, a };
 /** `condition` (i32) ? a : b, both evaluated. */
-export const select = (condition: Value, a: Value, b: Value): Value => ({
-  kind: 'select',
-  type: a.type,
-  a,
-  b,
-  condition,
-});
+export const select = (condition: Value, a: Value, b: Value): Value =>
+  condition.kind === 'constant' ? (condition.value !== 0n ? a : b) : { kind: 'select', type: a.type, a, b, condition };
 
 /** Zero-extending load of 1, 2, 4 or 8 bytes as i64. */
 export function load64(address: Value, offset: number, size: number): Value {

@@ -1,7 +1,7 @@
 /** Bit and byte instructions (SDM vol. 1, sections 5.1.6, 5.1.16 and 5.26), CRC32 among them. */
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
-import type { Context, OperandRef } from './context';
+import type { Context, OperandRef, Size } from './context';
 import { WORD_SIZES, define, forms, type Definition } from './definition';
 
 const ONE = w.i64(1);
@@ -10,43 +10,34 @@ type BitChange = (old: Value, mask: Value) => Value;
 
 /**
  * BT, BTS, BTR, BTC. With a memory operand and a register offset, the offset reaches beyond the operand: it is signed and
- * counts from the operand's address (SDM vol. 1, section 3.1.1.9 in vol. 2).
+ * counts from the operand's address (SDM vol. 2, section 3.1.1.9).
  */
-function bitTest(mnemonic: string, change: BitChange | undefined): Definition {
-  return define(
+function bitTest(mnemonic: string, change: BitChange | undefined): Definition[] {
+  const withCarry = (c: Context, value: Value, offset: Value, size: Size): Value => {
+    const index = c.let(w.and(offset, w.i64(8 * size - 1)));
+    c.flags.setCarry(w.and(w.shrU(value, index), ONE));
+    return change ? w.zeroExtend(change(value, c.let(w.shl(ONE, index))), size) : value;
+  };
+  const within = define(mnemonic, forms(['r r', 'rm i'], WORD_SIZES), (c, [base, offsetOperand]) => {
+    const offset = c.read(offsetOperand);
+    if (change) c.modify(base, (old) => withCarry(c, old, offset, base.size));
+    else withCarry(c, c.read(base), offset, base.size);
+  });
+  const beyond = define(
     mnemonic,
-    forms(['rm r', 'rm i'], WORD_SIZES),
-    (c, [base, offsetOperand]) => {
+    forms(['m r'], WORD_SIZES),
+    (c, [base, offsetOperand], variant) => {
       const { size } = base;
-      const bits = 8 * size;
       const offset = c.read(offsetOperand);
-      const index = c.let(w.and(offset, w.i64(bits - 1)));
-      const withCarry = (value: Value): Value => {
-        c.flags.setCarry(w.and(w.shrU(value, index), ONE));
-        return change ? w.zeroExtend(change(value, c.let(w.shl(ONE, index))), size) : value;
-      };
-      if (base.kind === 'register') {
-        const old = c.read(base);
-        const value = withCarry(old);
-        if (change) c.write(base, value);
-        return;
-      }
-      let va = c.address(base);
-      if (offsetOperand.kind === 'register') {
-        const element = w.shrS(w.signExtend(offset, size), w.i64(Math.log2(bits)));
-        va = c.let(c.offsetAddress(va, w.mul(element, w.i64(size))));
-      }
-      if (!change) {
-        withCarry(c.load(va, size));
-        return;
-      }
-      const host = c.prepareWrite(va, size);
-      const value = c.let(withCarry(c.let(w.load64(host, 0, size))));
-      c.f.store64(host, 0, size, value);
-      c.commit(host);
+      const element = w.shrS(w.signExtend(offset, size), w.i64(Math.log2(8 * size)));
+      const delta = c.let(w.mul(element, w.i64(size)));
+      const va = c.displacedAddress(c.address(base), delta, variant, size, change !== undefined);
+      if (change) c.modifyAt(va, size, (old) => withCarry(c, old, offset, size));
+      else withCarry(c, c.load(va, size), offset, size);
     },
-    { traits: ['segmentation'] },
+    { traits: ['segmentation', 'addressSize'] },
   );
+  return [within, beyond];
 }
 
 /** BSF and BSR: a zero source sets ZF and leaves the destination, as all processors do. */
@@ -70,7 +61,7 @@ function countZeros(mnemonic: 'TZCNT' | 'LZCNT'): Definition {
     else count = size === 8 ? w.ctz(value) : w.ctz(w.or(value, w.i64(1n << BigInt(bits))));
     const result = c.let(count);
     c.write(destination, result);
-    c.flags.shifted(size, result, w.extendU(w.isZero(value)), w.i64(0));
+    c.flags.shifted(size, result, c.let(w.extendU(w.isZero(value))), w.i64(0));
   });
 }
 
@@ -82,7 +73,7 @@ function lowestBit(mnemonic: string, operation: (value: Value) => Value, carryIf
     const result = c.let(w.zeroExtend(operation(value), size));
     c.write(destination, result);
     const carry = carryIfZero ? w.isZero(value) : w.ne(value, w.i64(0));
-    c.flags.shifted(size, result, w.extendU(carry), w.i64(0));
+    c.flags.shifted(size, result, c.let(w.extendU(carry)), w.i64(0));
   });
 }
 
@@ -135,7 +126,7 @@ function zeroHighBits(c: Context, [destination, source, control]: readonly Opera
   const length = c.let(w.and(c.read(control), w.i64(0xff)));
   const result = c.let(w.and(value, lowBits(length)));
   c.write(destination, result);
-  c.flags.shifted(size, result, w.extendU(w.gtU(length, w.i64(8 * size - 1))), w.i64(0));
+  c.flags.shifted(size, result, c.let(w.extendU(w.gtU(length, w.i64(8 * size - 1)))), w.i64(0));
 }
 
 /** The Castagnoli polynomial, bits reversed (SDM vol. 2, CRC32). */
@@ -157,10 +148,10 @@ function crc32(c: Context, destination: OperandRef, source: OperandRef): void {
 }
 
 export const bits: readonly Definition[] = [
-  bitTest('BT', undefined),
-  bitTest('BTS', (old, mask) => w.or(old, mask)),
-  bitTest('BTR', (old, mask) => w.and(old, w.not(mask))),
-  bitTest('BTC', (old, mask) => w.xor(old, mask)),
+  ...bitTest('BT', undefined),
+  ...bitTest('BTS', (old, mask) => w.or(old, mask)),
+  ...bitTest('BTR', (old, mask) => w.and(old, w.not(mask))),
+  ...bitTest('BTC', (old, mask) => w.xor(old, mask)),
   bitScan('BSF'),
   bitScan('BSR'),
   countZeros('TZCNT'),

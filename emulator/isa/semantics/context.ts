@@ -47,6 +47,9 @@ export interface Helpers {
   readonly bulkString: number;
 }
 
+/** A value worked out when it is called for: everything it is made of is evaluated already. */
+export type Lazily = () => Value;
+
 export abstract class Context {
   readonly flags: Flags;
 
@@ -72,10 +75,16 @@ export abstract class Context {
   protected abstract linearAddress(operand: OperandRef): Value;
   /** Effective address of a memory operand (LEA): no segment base. */
   abstract effectiveAddress(operand: OperandRef): Value;
-  /** The lazy flags (flags.ts): last result and carries. */
-  abstract flagResult(): Value;
-  abstract flagCarries(): Value;
-  abstract setLazyFlags(result: Value, carries: Value): void;
+  /** The lazy flags (flags.ts) as they are now: evaluate the value before they change, or pass it on as `Lazily`. */
+  abstract captureResult(): Lazily;
+  abstract captureCarries(): Lazily;
+  /** Sets the lazy flags. A stage may put the evaluation off, or drop it if nobody asks for it. */
+  abstract setLazyFlags(result: Lazily, carries: Lazily): void;
+  /** Lets `change` set flags if `condition` holds. */
+  abstract setFlagsIf(condition: Value, change: () => void): void;
+  /** The six status flags in their RFLAGS places, and the reverse. */
+  abstract packFlags(): Value;
+  abstract unpackFlags(rflags: Value): void;
   /** RFLAGS other than the status flags, as i32. */
   abstract otherFlags(): Value;
   abstract setOtherFlags(value: Value): void;
@@ -99,9 +108,11 @@ export abstract class Context {
   abstract leaveBetweenIterations(): void;
   /** i32 1 while repeated string instructions must stop after each iteration. */
   abstract oneIteration(): Value;
-  /** Source segment of a string instruction: its base, and its number for checks. */
+  /** Source segment of a string instruction: its base; and its number for checks, also for `displacedAddress`. */
   abstract sourceBase(): Value;
   abstract sourceSegment(): Value;
+  /** Base of the segment of a memory operand that `displacedAddress` moves, in 64-bit mode; it is part of its address. */
+  protected abstract operandSegmentBase(): Value;
   /** Runs `address` (an offset) through segment `segment` (i32) with all checks; returns the linear address. */
   abstract checkedAddress(segment: Value, offset: Value, size: Size, write: boolean): Value;
   /** Bits of RSP that form the stack pointer of a 'checked' stack. */
@@ -149,9 +160,14 @@ export abstract class Context {
       this.writeRegisterOperand(operand, this.let(compute(this.let(this.readRegisterOperand(operand)))));
       return;
     }
-    const host = this.hostAddress(this.linearAddress(operand), operand.size, true);
-    const value = this.let(compute(this.let(w.load64(host, 0, operand.size))));
-    this.f.store64(host, 0, operand.size, value);
+    this.modifyAt(this.linearAddress(operand), operand.size, compute);
+  }
+
+  /** `modify` for memory at a linear address. */
+  modifyAt(va: Value, size: Size, compute: (old: Value) => Value): void {
+    const host = this.hostAddress(va, size, true);
+    const value = this.let(compute(this.let(w.load64(host, 0, size))));
+    this.f.store64(host, 0, size, value);
     this.commit(host);
   }
 
@@ -160,10 +176,25 @@ export abstract class Context {
     return this.let(this.linearAddress(operand));
   }
 
-  /** A linear address `delta` bytes further: outside 64-bit mode it wraps at 4 GiB. */
-  offsetAddress(va: Value, delta: Value): Value {
-    const sum = w.add(va, delta);
-    return this.segmentation === 'flat64' ? sum : w.zeroExtend(sum, 4);
+  /**
+   * Linear address of what lies `delta` bytes from a memory operand (bit strings, XLAT): the effective address wraps at
+   * the address size before the segment comes in. `va` is the operand's `address`, or its offset in a 'checked' segment.
+   */
+  displacedAddress(
+    va: Value,
+    delta: Value,
+    place: { addressSize: 2 | 4 | 8; segmentation: SegmentKind },
+    size: Size,
+    write: boolean,
+  ): Value {
+    const { addressSize, segmentation } = place;
+    if (addressSize === 8) return this.let(w.add(va, delta));
+    if (segmentation === 'flat64') {
+      const base = this.let(this.operandSegmentBase());
+      return this.let(w.add(w.zeroExtend(w.add(w.sub(va, base), delta), addressSize), base));
+    }
+    const offset = this.let(w.zeroExtend(w.add(va, delta), addressSize));
+    return segmentation === 'flat32' ? offset : this.checkedAddress(this.sourceSegment(), offset, size, write);
   }
 
   /** Loads guest memory at a linear address. */

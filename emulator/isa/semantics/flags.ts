@@ -10,7 +10,7 @@
  */
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
-import type { Context, Size } from './context';
+import type { Context, Lazily, Size } from './context';
 
 const CF_BIT = 1n << 63n;
 const OF_CF_BITS = 3n << 62n;
@@ -54,42 +54,64 @@ export class Flags {
     return w.or(w.and(w.not(a), b), w.and(w.not(w.xor(a, b)), result));
   }
 
+  private set(comparison: Comparison | undefined, result: Lazily, carries: Lazily): void {
+    this.c.setLazyFlags(result, carries);
+    this.comparison = comparison;
+  }
+
   /** result = a + b (+ carry in); all zero-extended. */
   addition(size: Size, a: Value, b: Value, result: Value): void {
-    this.c.setLazyFlags(w.signExtend(result, size), this.align(this.sumCarries(a, b, result), size));
-    this.comparison = { kind: 'other', size, result };
+    this.set(
+      { kind: 'other', size, result },
+      () => w.signExtend(result, size),
+      () => this.align(this.sumCarries(a, b, result), size),
+    );
   }
 
   /** result = a - b (- borrow in); all zero-extended. `exact` if there was no borrow in. */
   subtraction(size: Size, a: Value, b: Value, result: Value, exact = true): void {
-    this.c.setLazyFlags(w.signExtend(result, size), this.align(this.differenceBorrows(a, b, result), size));
-    this.comparison = exact ? { kind: 'sub', size, a, b, result } : { kind: 'other', size, result };
+    this.set(
+      exact ? { kind: 'sub', size, a, b, result } : { kind: 'other', size, result },
+      () => w.signExtend(result, size),
+      () => this.align(this.differenceBorrows(a, b, result), size),
+    );
   }
 
   /** AND, OR, XOR, TEST: CF and OF cleared. */
   logic(size: Size, result: Value): void {
-    this.c.setLazyFlags(w.signExtend(result, size), w.i64(0));
-    this.comparison = { kind: 'logic', size, result };
+    this.set(
+      { kind: 'logic', size, result },
+      () => w.signExtend(result, size),
+      () => w.i64(0),
+    );
   }
 
   /** INC and DEC: as an addition or subtraction of one, CF kept. */
   increment(size: Size, old: Value, result: Value, down: boolean): void {
-    const one = w.i64(1);
-    const raw = down ? this.differenceBorrows(old, one, result) : this.sumCarries(old, one, result);
-    const carries = this.c.let(this.align(raw, size));
-    const keptCarry = this.c.let(w.and(this.c.flagCarries(), w.i64(CF_BIT)));
-    // Bit 62 must differ from the kept bit 63 exactly when the operation overflowed.
-    const overflow = w.xor(carries, w.shl(carries, w.i64(1)));
-    const into = w.and(w.shrU(w.xor(overflow, keptCarry), w.i64(1)), w.i64(1n << 62n));
-    const corrected = w.or(w.or(into, keptCarry), w.and(carries, w.i64(AF_BIT)));
-    this.c.setLazyFlags(w.signExtend(result, size), corrected);
-    this.comparison = { kind: 'other', size, result };
+    const oldCarries = this.c.captureCarries();
+    this.set(
+      { kind: 'other', size, result },
+      () => w.signExtend(result, size),
+      () => {
+        const one = w.i64(1);
+        const raw = down ? this.differenceBorrows(old, one, result) : this.sumCarries(old, one, result);
+        const carries = this.c.let(this.align(raw, size));
+        const keptCarry = this.c.let(w.and(oldCarries(), w.i64(CF_BIT)));
+        // Bit 62 must differ from the kept bit 63 exactly when the operation overflowed.
+        const overflow = w.xor(carries, w.shl(carries, w.i64(1)));
+        const into = w.and(w.shrU(w.xor(overflow, keptCarry), w.i64(1)), w.i64(1n << 62n));
+        return w.or(w.or(into, keptCarry), w.and(carries, w.i64(AF_BIT)));
+      },
+    );
   }
 
-  /** SF, ZF and PF from `result` (zero-extended), CF and OF from i64 zeros or ones. */
+  /** SF, ZF and PF from `result` (zero-extended), CF and OF from i64 zeros or ones; all evaluated. */
   shifted(size: Size, result: Value, carry: Value, overflow: Value): void {
-    this.c.setLazyFlags(w.signExtend(result, size), this.carriesOf(carry, overflow));
-    this.comparison = { kind: 'other', size, result };
+    this.set(
+      { kind: 'other', size, result },
+      () => w.signExtend(result, size),
+      () => this.carriesOf(carry, overflow),
+    );
   }
 
   private carriesOf(carry: Value, overflow: Value): Value {
@@ -97,45 +119,55 @@ export class Flags {
     return w.or(w.shl(held, w.i64(63)), w.shl(w.and(w.xor(held, overflow), w.i64(1)), w.i64(62)));
   }
 
-  /** Rotates: CF and OF from i64 zeros or ones, the other four kept. */
+  /** Rotates: CF and OF from i64 zeros or ones (evaluated), the other four kept. */
   rotated(carry: Value, overflow: Value): void {
-    const kept = w.and(this.c.flagCarries(), w.i64(~OF_CF_BITS));
-    this.c.setLazyFlags(this.c.flagResult(), w.or(kept, this.carriesOf(carry, overflow)));
-    this.comparison = undefined;
+    const result = this.c.captureResult();
+    const carries = this.c.captureCarries();
+    this.set(undefined, result, () => w.or(w.and(carries(), w.i64(~OF_CF_BITS)), this.carriesOf(carry, overflow)));
   }
 
-  /** CF alone (i64 zero or one); everything else kept. */
+  /** CF alone (i64 zero or one, evaluated); everything else kept. */
   setCarry(carry: Value): void {
-    const old = this.c.let(this.c.flagCarries());
-    const overflow = w.and(w.shrU(w.xor(old, w.shl(old, w.i64(1))), w.i64(63)), w.i64(1));
-    this.rotated(carry, this.c.let(overflow));
+    const result = this.c.captureResult();
+    const carries = this.c.captureCarries();
+    this.set(undefined, result, () => {
+      const old = this.c.let(carries());
+      const overflow = w.and(w.shrU(w.xor(old, w.shl(old, w.i64(1))), w.i64(63)), w.i64(1));
+      return w.or(w.and(old, w.i64(~OF_CF_BITS)), this.carriesOf(carry, overflow));
+    });
   }
 
-  /** The flags were set on one path only: what the last comparison was is not known any more. */
-  forget(): void {
-    this.comparison = undefined;
+  /** Sets flags by `change` if `condition` holds, else keeps them. */
+  when(condition: Value, change: () => void): void {
+    this.c.setFlagsIf(condition, change);
+    if (condition.kind !== 'constant') this.comparison = undefined;
   }
 
   /** CF as i64 zero or one. */
   carry(): Value {
-    return w.shrU(this.c.flagCarries(), w.i64(63));
+    return w.shrU(this.c.captureCarries()(), w.i64(63));
+  }
+
+  /** OF as i64 zero or one. */
+  overflow(): Value {
+    const carries = this.c.let(this.c.captureCarries()());
+    return w.shrU(w.xor(carries, w.shl(carries, w.i64(1))), w.i64(63));
   }
 
   /** All six from an RFLAGS image (i64). */
   setAll(rflags: Value): void {
-    this.c.f.call(this.c.helper.unpackFlags, [rflags]);
+    this.c.unpackFlags(rflags);
     this.comparison = undefined;
   }
 
   /** All six as an RFLAGS image (i64). */
   all(): Value {
-    return { kind: 'call', type: w.i64(0).type, function: this.c.helper.packFlags, arguments: [] };
+    return this.c.packFlags();
   }
 
   /** i32 truth of condition code 0..15. */
   condition(code: number): Value {
-    const test = this.comparison ? this.afterComparison(code, this.comparison) : this.fromLazyFlags(code);
-    return test;
+    return this.comparison ? this.afterComparison(code, this.comparison) : this.fromLazyFlags(code);
   }
 
   private afterComparison(code: number, comparison: Comparison): Value {
@@ -161,43 +193,50 @@ export class Flags {
 
   private fromLazyFlags(code: number): Value {
     const { c } = this;
+    const result = c.captureResult();
+    const captured = c.captureCarries();
     const negative = (value: Value): Value => w.ltS(value, w.i64(0));
-    const overflow = (): Value => {
-      const carries = c.let(c.flagCarries());
-      return w.xor(carries, w.shl(carries, w.i64(1)));
-    };
-    /** The result with the corrected sign in bit 63. */
-    const sign = (): Value => w.xor(c.flagResult(), w.shl(c.flagCarries(), w.i64(63)));
-    const zero = (): Value => w.isZero(c.flagResult());
+    const zero = (): Value => w.isZero(result());
     let value: Value;
     switch ((code & ~1) as Test) {
       case Test.O:
-        value = negative(overflow());
+        value = negative(this.overflowInTop(c.let(captured())));
         break;
       case Test.B:
-        value = negative(c.flagCarries());
+        value = negative(captured());
         break;
       case Test.E:
         value = zero();
         break;
       case Test.BE:
-        value = w.or(negative(c.flagCarries()), zero());
+        value = w.or(negative(captured()), zero());
         break;
       case Test.S:
-        value = negative(sign());
+        value = negative(this.signInTop(result(), captured()));
         break;
       case Test.P: {
-        const low = w.xor(c.flagResult(), w.shrU(c.flagCarries(), w.i64(16)));
+        const low = w.xor(result(), w.shrU(captured(), w.i64(16)));
         value = w.isZero(w.and(w.wrap(w.popcnt(w.and(low, w.i64(0xff)))), w.i32(1)));
         break;
       }
       case Test.L:
-        value = negative(w.xor(sign(), overflow()));
+      case Test.LE: {
+        const carries = c.let(captured());
+        const less = negative(w.xor(this.signInTop(result(), carries), this.overflowInTop(carries)));
+        value = (code & ~1) === Number(Test.LE) ? w.or(less, zero()) : less;
         break;
-      case Test.LE:
-        value = w.or(negative(w.xor(sign(), overflow())), zero());
-        break;
+      }
     }
     return code & 1 ? w.isZero(value) : value;
+  }
+
+  /** OF in bit 63; `carries` is evaluated. */
+  private overflowInTop(carries: Value): Value {
+    return w.xor(carries, w.shl(carries, w.i64(1)));
+  }
+
+  /** SF in bit 63: the sign of the result, corrected. */
+  private signInTop(result: Value, carries: Value): Value {
+    return w.xor(result, w.shl(carries, w.i64(63)));
   }
 }

@@ -65,9 +65,8 @@ function addWithOneFlag(mnemonic: 'ADCX' | 'ADOX'): Definition {
     const { size } = destination;
     const b = c.read(source);
     const a = c.read(destination);
-    const carries = c.let(c.flagCarries());
-    const overflow = c.let(w.shrU(w.xor(carries, w.shl(carries, w.i64(1))), w.i64(63)));
-    const carryFlag = c.let(w.shrU(carries, w.i64(63)));
+    const overflow = c.let(c.flags.overflow());
+    const carryFlag = c.let(c.flags.carry());
     const carryIn = mnemonic === 'ADCX' ? carryFlag : overflow;
     const result = c.let(w.zeroExtend(w.add(w.add(a, b), carryIn), size));
     const vector = w.or(w.and(a, b), w.and(w.or(a, b), w.not(result)));

@@ -59,8 +59,7 @@ function shift(mnemonic: string, operation: Shift): Definition {
       const { result, carry, overflow } = operation(c, old, count, size);
       const [heldCarry, heldOverflow] = [c.let(carry), c.let(overflow)];
       const value = c.let(w.select(w.isZero(count), old, result));
-      c.if(w.ne(count, w.i64(0)), () => c.flags.shifted(size, value, heldCarry, heldOverflow));
-      c.flags.forget();
+      c.flags.when(w.ne(count, w.i64(0)), () => c.flags.shifted(size, value, heldCarry, heldOverflow));
       return value;
     });
   });
@@ -85,9 +84,9 @@ function rotate(mnemonic: 'ROL' | 'ROR'): Definition {
       }
       const value = c.let(result);
       const top = c.let(topBit(value, size));
-      const carry = left ? w.and(value, ONE) : top;
-      const overflow = left ? w.xor(top, w.and(value, ONE)) : w.xor(top, bit(value, w.i64(8 * size - 2)));
-      c.if(w.ne(count, w.i64(0)), () => c.flags.rotated(carry, overflow));
+      const carry = c.let(left ? w.and(value, ONE) : top);
+      const overflow = c.let(w.xor(top, left ? carry : bit(value, w.i64(8 * size - 2))));
+      c.flags.when(w.ne(count, w.i64(0)), () => c.flags.rotated(carry, overflow));
       return value;
     });
   });
@@ -124,8 +123,8 @@ function rotateThroughCarry(mnemonic: 'RCL' | 'RCR'): Definition {
         });
       });
       const top = topBit(value, size);
-      const overflow = left ? w.xor(top, carry) : w.xor(top, bit(value, w.i64(bits - 2)));
-      c.if(w.ne(count, w.i64(0)), () => c.flags.rotated(carry, overflow));
+      const overflow = c.let(w.xor(top, left ? carry : bit(value, w.i64(bits - 2))));
+      c.flags.when(w.ne(count, w.i64(0)), () => c.flags.rotated(carry, overflow));
       return value;
     });
   });
@@ -146,8 +145,7 @@ function doubleShift(mnemonic: 'SHLD' | 'SHRD'): Definition {
       const carry = c.let(left ? bit(old, back) : bit(old, w.sub(count, ONE)));
       const value = c.let(w.select(w.isZero(count), old, result));
       const overflow = c.let(w.xor(topBit(value, size), topBit(old, size)));
-      c.if(w.ne(count, w.i64(0)), () => c.flags.shifted(size, value, carry, overflow));
-      c.flags.forget();
+      c.flags.when(w.ne(count, w.i64(0)), () => c.flags.shifted(size, value, carry, overflow));
       return value;
     });
   });
