@@ -4,8 +4,6 @@ export const DW_TAG_label = 0x0a;
 export const DW_TAG_compile_unit = 0x11;
 export const DW_TAG_inlined_subroutine = 0x1d;
 export const DW_TAG_subprogram = 0x2e;
-export const DW_TAG_partial_unit = 0x3c;
-export const DW_TAG_skeleton_unit = 0x4a;
 
 export const DW_AT_name = 0x03;
 export const DW_AT_stmt_list = 0x10;

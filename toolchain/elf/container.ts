@@ -139,14 +139,13 @@ function fileHeader(
   return writer.finish();
 }
 
-/** A string table section; each string is stored once. */
-export class StringTable {
+/** A string table section; each string is stored once, the empty one at offset 0. */
+class StringTable {
   private readonly writer = new ByteWriter();
   private readonly offsets = new Map<string, number>();
 
-  /** `leadingNul`: the string at offset 0 is the empty one, as ELF demands and DWARF does not. */
-  constructor(leadingNul = true) {
-    if (leadingNul) this.add('');
+  constructor() {
+    this.add('');
   }
 
   /** The offset of `text`. */

@@ -7,7 +7,6 @@ export const EV_CURRENT = 1;
 
 export const ET_REL = 1;
 export const ET_EXEC = 2;
-export const ET_DYN = 3;
 
 export const EM_386 = 3;
 export const EM_X86_64 = 62;

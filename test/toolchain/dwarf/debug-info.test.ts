@@ -4,6 +4,7 @@ import { DebugInfo } from '../../../toolchain/dwarf/debug-info';
 import { debugSections } from '../../../toolchain/dwarf/debug-sections';
 import { DwarfError } from '../../../toolchain/dwarf/error';
 import { ElfError } from '../../../toolchain/elf/error';
+import type { LineRow, MacroExpansion } from '../../../toolchain/elf/object';
 import { expansionChain } from '../../../toolchain/elf/line-rows';
 import { readElf } from '../../../toolchain/elf/reader';
 import { USER_LAYOUT } from '../../../toolchain/linker/layout';
@@ -191,6 +192,55 @@ describe('DWARF readers', () => {
         );
       }
     }
+  });
+
+  it('should read back whatever line rows and expansions were written', () => {
+    const place = fc.record(
+      {
+        file: fc.constantFrom('main.S', 'lib/macros.inc', '/abs/other.inc'),
+        line: fc.integer({ min: 1, max: 70000 }),
+        column: fc.nat(300),
+      },
+      { noNullPrototype: true },
+    );
+    // Each row: bytes, place, and how the expansions around it change: leave some, enter some.
+    const step = fc.record({
+      length: fc.integer({ min: 1, max: 400 }),
+      location: place,
+      leave: fc.nat(3),
+      enter: fc.array(fc.record({ macro: fc.constantFrom('A', 'B'), definition: place, call: place }), {
+        maxLength: 2,
+      }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+        let expansion: MacroExpansion | undefined;
+        let offset = 0;
+        const lines = steps.map(({ length, location, leave, enter }): LineRow => {
+          for (let i = 0; i < leave; i++) expansion = expansion?.parent;
+          for (const entered of enter) expansion = { ...entered, parent: expansion };
+          const row = { section: '.text', offset, length, location, expansion };
+          offset += length;
+          return row;
+        });
+        const [text] = PROGRAM.sections;
+        assert.ok(text);
+        const sections = [{ ...text, data: new Uint8Array(offset), size: offset }];
+        const { elf } = link([{ ...PROGRAM, sections, symbols: PROGRAM.symbols.slice(0, 1), lines }], USER_LAYOUT, {
+          debugSections,
+        });
+        assert.ok(elf);
+        const info = new DebugInfo(readElf(elf));
+        for (const row of lines) {
+          const found = info.locate(0x401000n + BigInt(row.offset + row.length - 1));
+          assert.deepEqual(found?.location, row.location);
+          const facts = ({ macro, call, definition: { file, line } }: MacroExpansion) => [macro, call, file, line];
+          assert.deepEqual(expansionChain(found?.expansion).map(facts), expansionChain(row.expansion).map(facts));
+          assert.ok(info.linesOf(row.location.file).includes(row.location.line));
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it('should answer any mutation with a DwarfError, an ElfError or a value', () => {

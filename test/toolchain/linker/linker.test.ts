@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ObjectModule } from '../../../toolchain/elf/object';
+import { readObject } from '../../../toolchain/elf/object-reader';
 import { readElf } from '../../../toolchain/elf/reader';
 import { KERNEL_LAYOUT, type Layout, USER_LAYOUT } from '../../../toolchain/linker/layout';
 import { link, type LinkOptions } from '../../../toolchain/linker/linker';
@@ -326,6 +327,29 @@ _start: mov leave@GOTPCREL(%rip), %rbx
 leave: syscall`);
     workspace.write('relaxed', linked([module], USER_LAYOUT));
     assert.equal(workspace.attempt(workspace.path('relaxed')).status, 7);
+  });
+
+  it('should link what a C compiler made', function () {
+    need(this, 'gcc');
+    workspace.write(
+      'program.c',
+      `static const char *const text[] = {"one ", "two "};
+       static int calls = 40;
+       static long call(long n, long a, long b, long c) {
+         __asm__ volatile("syscall" : "+a"(n) : "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+         return n;
+       }
+       int pick(int n) { switch (n) { case 0: return 5; case 1: return 9; case 2: return 77; case 3: return 2; } return 0; }
+       void _start(void) {
+         for (int i = 0; i < 2; i++) calls += call(1, 1, (long)text[i], 4) >> 2;
+         call(60, pick(3) + calls, 0, 0);
+       }`,
+    );
+    const options = ['-g', '-O1', '-ffreestanding', '-fno-pie', '-fno-builtin'];
+    workspace.run('gcc', ...options, '-c', 'program.c');
+    workspace.write('program', linked([readObject(workspace.read('program.o'), 'program.c')], USER_LAYOUT));
+    const { stdout, status } = workspace.attempt(workspace.path('program'));
+    assert.deepEqual([stdout, status], ['one two ', 44]);
   });
 
   it('should refuse an image larger than memory without allocating it', function () {
