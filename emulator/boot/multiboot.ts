@@ -106,7 +106,8 @@ export function loadMultiboot(
   const reserved = startTableBytes(memory, 32);
   const { high } = loadSegments(memory, image.segments, reserved);
   const info = writeBootInformation(target, Math.max(high, MIB1), memory.size - reserved, options);
-  startProtectedMode(target, physicalEntry(image), 0n);
+  // The specification leaves ESP open; like other boot loaders this one leaves a stack that works.
+  startProtectedMode(target, physicalEntry(image), BigInt(LOWER_MEMORY_END));
   state.gpr[Gpr.RAX] = BigInt(BOOTLOADER_MAGIC);
   state.gpr[Gpr.RBX] = BigInt(info);
 }
