@@ -26,8 +26,8 @@ import { Variables } from './variables';
 /** What the session does with what happens. */
 export interface DebuggeeListener {
   stopped(body: DebugProtocol.StoppedEvent['body']): void;
-  /** The guest ended by itself; `status` is the program's exit status. */
-  exited(status: number): void;
+  /** The guest ended by itself; `status` is the program's exit status, undefined after a shutdown of the processor. */
+  exited(status: number | undefined): void;
   /** Text for the debug console. */
   log(text: string, location?: { path: string; line: number }): void;
 }
@@ -57,6 +57,8 @@ export class Debuggee {
   private facts: StopFacts = {};
   private rows: StackRow[] | undefined;
   private ended = false;
+  /** The processor has shut down: the user looks at what is left, and anything that would run it ends the session. */
+  private shutDown = false;
 
   constructor(
     readonly target: Target,
@@ -173,6 +175,11 @@ export class Debuggee {
     this.lastInstruction = undefined;
     this.exception = undefined;
     this.facts = {};
+    if (this.shutDown) {
+      this.ended = true;
+      setImmediate(() => this.listener.exited(undefined));
+      return;
+    }
     this.execution.start(step);
   }
 
@@ -214,6 +221,7 @@ export class Debuggee {
       this.listener.exited(end.stop.code >> 1);
       return;
     }
+    this.shutDown = end.kind === 'stop' && end.stop.reason === 'shutdown';
     this.exception = this.facts.exception;
     const body = stoppedBody(this.target, end, this.commanded, this.facts);
     this.commanded = 'step';

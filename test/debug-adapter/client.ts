@@ -57,6 +57,17 @@ interface Requests {
   loadedSources: [DebugProtocol.LoadedSourcesArguments, DebugProtocol.LoadedSourcesResponse['body']];
   modules: [DebugProtocol.ModulesArguments, DebugProtocol.ModulesResponse['body']];
   source: [DebugProtocol.SourceArguments, DebugProtocol.SourceResponse['body']];
+  initialize: [DebugProtocol.InitializeRequestArguments, DebugProtocol.Capabilities];
+  launch: [object, undefined];
+  configurationDone: [undefined, undefined];
+  restart: [object, undefined];
+  terminate: [object, undefined];
+  disconnect: [object, undefined];
+  continue: [object, { allThreadsContinued: boolean }];
+  next: [object, undefined];
+  stepIn: [object, undefined];
+  stepOut: [object, undefined];
+  pause: [object, undefined];
   threads: [undefined, DebugProtocol.ThreadsResponse['body']];
 }
 
@@ -81,15 +92,13 @@ export class DapClient {
   }
 
   /** Sends a request and resolves to the body of its response. */
-  send<Name extends keyof All>(command: Name, args: All[Name][0]): Promise<All[Name][1]>;
-  send(command: string, args?: unknown): Promise<unknown>;
-  send(command: string, args?: unknown): Promise<unknown> {
+  send<Name extends keyof All>(command: Name, args: All[Name][0]): Promise<All[Name][1]> {
     const request: DebugProtocol.Request = { seq: this.sequence++, type: 'request', command, arguments: args };
     this.traffic.push(request);
     return new Promise((resolve, reject) => {
       // The listener is set before the request can be answered: the session may answer at once.
       this.waiting.set(request.seq, (response) => {
-        if (response.success) resolve(response.body);
+        if (response.success) resolve(response.body as All[Name][1]);
         else reject(new RequestError(response));
       });
       const text = JSON.stringify(request);
@@ -132,7 +141,7 @@ export class DapClient {
     await this.send('launch', { program: HELLO, kernel: KERNEL, ...attributes });
     await this.event('initialized');
     await configure();
-    await this.send('configurationDone');
+    await this.send('configurationDone', undefined);
   }
 
   /** Launches and waits for the stop at the program's first instruction. */

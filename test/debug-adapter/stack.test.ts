@@ -43,7 +43,10 @@ describe('stack through a system call', () => {
       assert.equal(user.rip, next, where);
       for (const name of SAVED) assert.equal(user.registers.get(name)?.value, before.get(name), `${name} ${where}`);
       const calls = frames.slice(0, -1);
-      assert.ok(calls.slice(1).every(({ kind }) => kind === 'call'), where);
+      assert.ok(
+        calls.slice(1).every(({ kind }) => kind === 'call'),
+        where,
+      );
     }
     assert.ok(instructions > 300, `${instructions} instructions`);
     assert.equal(state.rip, next);
@@ -85,7 +88,8 @@ describe('stack through a system call', () => {
       const value = readWord(target, frame.base + BigInt(8 * index));
       if (slot === 'orig_ax') assert.equal(value, 1n);
       else if (slot === 'ax') assert.equal(BigInt.asIntN(64, value ?? 0n), -38n);
-      else if (SAVED.includes(ptRegsRegister(slot) ?? '')) assert.equal(value, before.get(ptRegsRegister(slot) ?? ''), slot);
+      else if (SAVED.includes(ptRegsRegister(slot) ?? ''))
+        assert.equal(value, before.get(ptRegsRegister(slot) ?? ''), slot);
     });
   });
 

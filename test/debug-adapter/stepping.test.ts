@@ -123,8 +123,14 @@ describe('stepping', () => {
     await client.launchToEntry({ program: join(import.meta.dirname, 'programs', 'repeat.S') });
     await client.runTo('copy');
     await client.run('stepIn');
-    assert.match(await client.where(), new RegExp(`^_start repeat\\.S:${lineOf(join(import.meta.dirname, 'programs', 'repeat.S'), 'copied')}$`));
-    assert.equal(await client.evaluate('(char*)&target_text'.replace('&', '')), await client.evaluate('(char*)target_text'));
+    assert.match(
+      await client.where(),
+      new RegExp(`^_start repeat\\.S:${lineOf(join(import.meta.dirname, 'programs', 'repeat.S'), 'copied')}$`),
+    );
+    assert.equal(
+      await client.evaluate('(char*)&target_text'.replace('&', '')),
+      await client.evaluate('(char*)target_text'),
+    );
     assert.match(await client.evaluate('(char*)target_text'), /"sixteen letters!"$/);
   });
 
