@@ -140,6 +140,11 @@ export class InterpreterContext extends Context {
     this.f.call(this.helpers.unpackFlags, [rflags]);
   }
 
+  divideWide(divisor: Value, signed: boolean): Value {
+    const values = [divisor, w.i32(signed ? 1 : 0)];
+    return { kind: 'call', type: ValueType.I32, function: this.helpers.divideWide, arguments: values };
+  }
+
   otherFlags(): Value {
     return w.load32(STATE, layout.FLAGS_REST);
   }

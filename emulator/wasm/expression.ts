@@ -68,6 +68,14 @@ export type Value =
       readonly type: ValueType;
       readonly function: number;
       readonly arguments: readonly Value[];
+    }
+  | {
+      /** Calls the function at `index` of the module's table; `signature` is a type index. */
+      readonly kind: 'indirect';
+      readonly type: ValueType;
+      readonly signature: number;
+      readonly index: Value;
+      readonly arguments: readonly Value[];
     };
 
 export const i32 = (value: number): Value => ({ kind: 'constant', type: I32, value: BigInt(value | 0) });

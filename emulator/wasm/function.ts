@@ -15,6 +15,7 @@ const enum Op {
   BR_TABLE = 0x0e,
   RETURN = 0x0f,
   CALL = 0x10,
+  CALL_INDIRECT = 0x11,
   DROP = 0x1a,
   SELECT = 0x1b,
   LOCAL_GET = 0x20,
@@ -30,7 +31,8 @@ export interface Label {
 }
 
 export class FunctionBody {
-  private readonly code = new ByteWriter(4096);
+  private code = new ByteWriter(4096);
+  private readonly prologue = new ByteWriter(64);
   private readonly localTypes: ValueType[] = [];
   private readonly free: Record<number, number[]> = { [ValueType.I32]: [], [ValueType.I64]: [] };
   private borrowed: { index: number; type: ValueType }[] = [];
@@ -120,6 +122,13 @@ export class FunctionBody {
       case 'call':
         this.emitCall(value.function, value.arguments);
         return;
+      case 'indirect':
+        for (const argument of value.arguments) this.push(argument);
+        this.push(value.index);
+        code.byte(Op.CALL_INDIRECT);
+        code.unsigned(value.signature);
+        code.byte(0);
+        return;
     }
   }
 
@@ -162,6 +171,14 @@ export class FunctionBody {
 
   unreachable(): void {
     this.code.byte(Op.UNREACHABLE);
+  }
+
+  /** Statements that run before everything else, for what is known only once the rest has been written. */
+  first(statements: () => void): void {
+    const { code } = this;
+    this.code = this.prologue;
+    statements();
+    this.code = code;
   }
 
   private open(op: Op): Label {
@@ -241,6 +258,7 @@ export class FunctionBody {
       out.unsigned(count);
       out.byte(type);
     }
+    out.bytes(this.prologue.view());
     out.bytes(this.code.view());
     out.byte(Op.END);
     return out.view();

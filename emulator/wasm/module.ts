@@ -1,4 +1,4 @@
-/** Writes WebAssembly modules (core specification, 5.5): types, imports, functions and exports; no data, no tables. */
+/** Writes WebAssembly modules (core specification, 5.5): types, imports, functions and exports; no data. */
 import { ByteWriter } from './bytes';
 import type { FunctionBody } from './function';
 
@@ -26,8 +26,19 @@ export class ModuleWriter {
   private readonly imports: { name: string; type: number }[] = [];
   private readonly functions: { type: number; exported: string | undefined; body: FunctionBody | undefined }[] = [];
 
-  /** `memoryPages`: the initial size, in 64 KiB pages, of the imported memory `env.memory`. */
-  constructor(private readonly memoryPages: number) {}
+  /**
+   * `memoryPages`: the initial size, in 64 KiB pages, of the imported memory `env.memory`. With `table`, the table of
+   * functions `env.table` is imported too.
+   */
+  constructor(
+    private readonly memoryPages: number,
+    private readonly options: { readonly table?: boolean } = {},
+  ) {}
+
+  /** Index of a function type, for indirect calls. */
+  signature(type: FunctionType): number {
+    return this.typeIndex(type);
+  }
 
   private typeIndex(type: FunctionType): number {
     const same = (a: readonly ValueType[], b: readonly ValueType[]): boolean =>
@@ -80,12 +91,20 @@ export class ModuleWriter {
       }
     });
     section(SectionId.IMPORT, (content) => {
-      content.unsigned(this.imports.length + 1);
+      content.unsigned(this.imports.length + (this.options.table ? 2 : 1));
       for (const { name, type } of this.imports) {
         content.name('env');
         content.name(name);
         content.byte(0);
         content.unsigned(type);
+      }
+      if (this.options.table) {
+        content.name('env');
+        content.name('table');
+        content.byte(1);
+        content.byte(0x70); // funcref
+        content.byte(0);
+        content.unsigned(0);
       }
       content.name('env');
       content.name('memory');

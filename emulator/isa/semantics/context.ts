@@ -102,6 +102,8 @@ export abstract class Context {
   abstract jumpIf(condition: Value): void;
   /** Goes on at an address worked out at run time. */
   abstract jumpTo(address: Value): void;
+  /** i32: divides RDX:RAX, see `Helpers.divideWide`. */
+  abstract divideWide(divisor: Value, signed: boolean): Value;
   /** What `slowWrite` and `bulkString` are told to find the instruction: the record, i32. */
   abstract writer(): Value;
   /** Leaves a repeated string instruction between two iterations, to be executed again from its start. */
@@ -223,6 +225,11 @@ export abstract class Context {
   /** Calls a helper that reports a fault by returning 0. */
   callOrLeave(helper: number, values: readonly Value[]): void {
     this.f.if(w.isZero({ kind: 'call', type: ValueType.I32, function: helper, arguments: values }), () => this.leave());
+  }
+
+  /** High 64 bits of the unsigned product. */
+  multiplyHigh(a: Value, b: Value): Value {
+    return { kind: 'call', type: ValueType.I64, function: this.helpers.multiplyHigh, arguments: [a, b] };
   }
 
   get helper(): Helpers {

@@ -1,7 +1,6 @@
 /** Multiplication and division (SDM vol. 2: MUL, IMUL, MULX, DIV, IDIV). */
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
-import { ValueType } from '../../wasm/module';
 import { Gpr } from '../instruction';
 import type { Context, OperandRef, Size } from './context';
 import { WORD_SIZES, define, forms, type Definition } from './definition';
@@ -24,12 +23,7 @@ function product(c: Context, a: Value, b: Value, size: Size, signed: boolean): P
     };
   }
   const low = c.let(w.mul(a, b));
-  const unsignedHigh: Value = {
-    kind: 'call',
-    type: ValueType.I64,
-    function: c.helper.multiplyHigh,
-    arguments: [a, b],
-  };
+  const unsignedHigh = c.multiplyHigh(a, b);
   if (!signed) return { low, high: c.let(unsignedHigh) };
   // A negative factor counts 2^64 too much of the other one in the high half.
   const correctedByA = w.sub(unsignedHigh, w.and(w.shrS(a, w.i64(63)), b));
@@ -114,15 +108,7 @@ function divide64(c: Context, divisor: Value, signed: boolean): void {
       c.setRegister(Gpr.RDX, 8, signed ? w.remS(low, divisor) : w.remU(low, divisor));
     },
     () => {
-      c.if(
-        w.isZero({
-          kind: 'call',
-          type: ValueType.I32,
-          function: c.helper.divideWide,
-          arguments: [divisor, w.i32(signed ? 1 : 0)],
-        }),
-        () => c.raise(DIVIDE_ERROR),
-      );
+      c.if(w.isZero(c.divideWide(divisor, signed)), () => c.raise(DIVIDE_ERROR));
     },
   );
 }
