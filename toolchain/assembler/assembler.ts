@@ -80,6 +80,8 @@ const MAXIMUM_STATEMENTS = 2_000_000;
 
 const DIRECTIVES: Directives = { ...dataDirectives, ...layoutDirectives, ...symbolDirectives };
 const STATEMENT_NAME = /[A-Za-z_.$\u0080-\uffff][\w.$\u0080-\uffff]*/y;
+/** Directives whose bytes no line of the program stands for. */
+const PADDING = /^\.(?:p2align[wl]?|balign[wl]?|align|org|skip|space|zero|fill|comm|lcomm)$/;
 const BODY_START = /^\s*(?:[\w.$]+:\s*)*\.(macro|rept|irp|irpc)\b/;
 
 /** The table of instructions is the same for every assembly, and worth keeping: filling it takes some milliseconds. */
@@ -151,17 +153,16 @@ class Assembler {
     const scanner = new Scanner(line);
     if (scanner.atEnd()) return;
     const start = assembly.place;
-    let isContent = true;
     try {
       this.countStatement(scanner);
-      isContent = this.labelsAndRest(scanner);
+      this.labelsAndRest(scanner);
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
       assembly.report('error', error.message, line, error.start, error.end);
       if (assembly.diagnostics.length >= MAXIMUM_ERRORS)
         this.giveUp(line, `too many errors; the first ${MAXIMUM_ERRORS} are shown`);
     }
-    if (start.fragment.section === assembly.currentSection) assembly.record(start, isContent);
+    if (start.fragment.section === assembly.currentSection) assembly.record(start);
   }
 
   private countStatement(scanner: Scanner): void {
@@ -174,16 +175,15 @@ class Assembler {
     this.assembly.report('error', message, line, Math.max(0, line.text.search(/\S/)), line.text.trimEnd().length);
   }
 
-  /** Returns false if what the statement emits is padding. */
-  private labelsAndRest(scanner: Scanner): boolean {
-    while (this.conditionals.live && this.label(scanner)) if (scanner.atEnd()) return true;
+  private labelsAndRest(scanner: Scanner): void {
+    while (this.conditionals.live && this.label(scanner)) if (scanner.atEnd()) return;
     scanner.skipSpace();
     const start = scanner.position;
     STATEMENT_NAME.lastIndex = start;
     const name = STATEMENT_NAME.exec(scanner.text)?.[0];
     if (name === undefined) {
-      if (!this.conditionals.live) return true;
-      if (scanner.peek() === '"' && this.quotedAssignment(scanner)) return true;
+      if (!this.conditionals.live) return;
+      if (scanner.peek() === '"' && this.quotedAssignment(scanner)) return;
       return scanner.fail(`expected a label, an instruction or a directive${scanner.found()}`);
     }
     scanner.position = start + name.length;
@@ -193,25 +193,28 @@ class Assembler {
         absolute: (s, what) => this.assembly.absolute(s, what),
         isDefined: (symbol) => this.assembly.isDefined(symbol),
       });
-      return true;
+      return;
     }
-    if (!this.conditionals.live) return true;
+    if (!this.conditionals.live) return;
     if (scanner.peek() === '=') {
       this.assignment(name, scanner, start);
-      return true;
+      return;
     }
-    if (lower.startsWith('.') && this.directive(lower, name, scanner, start)) return isContentDirective(lower);
+    if (lower.startsWith('.') && this.directive(lower, name, scanner, start)) {
+      if (PADDING.test(lower)) this.assembly.content = 'padding';
+      return;
+    }
     const macro = this.macros.get(lower);
     if (macro !== undefined) this.callMacro(macro, scanner, start);
     else if (lower.startsWith('.')) this.unknownDirective(name, start);
     else this.instruction(scanner, start);
-    return true;
   }
 
   /** Takes `name:` or `1:` at the cursor. */
   private label(scanner: Scanner): boolean {
     scanner.skipSpace();
     const { text, position } = scanner;
+    if (!text.includes(':', position)) return false;
     const match = /^(?:([0-9]+)|([A-Za-z_.$\u0080-\uffff][\w.$\u0080-\uffff]*)|"((?:[^"\\]|\\.)+)")\s*:(?!:)/.exec(
       text.slice(position),
     );
@@ -520,9 +523,4 @@ class Assembler {
     const usage = known === undefined ? '' : ` (macro: ${signatureOf(known)})`;
     throw new StatementError(`'${mnemonic}' is neither an instruction nor a macro${suggestion}${usage}`, start, end);
   }
-}
-
-/** Padding and repositioning: bytes that no line of the program stands for. */
-function isContentDirective(name: string): boolean {
-  return !/^\.(?:p2align[wl]?|balign[wl]?|align|org|skip|space|zero|fill|comm|lcomm)$/.test(name);
 }

@@ -36,10 +36,8 @@ export interface EmittedRow {
   readonly start: Place;
   readonly end: Place;
   readonly section: AsmSection;
-  /** An instruction or data, as against padding. */
-  readonly isContent: boolean;
-  /** Code size of an instruction, or data. */
-  readonly content: 32 | 64 | 'data';
+  /** Code size of an instruction, data, or bytes that no line of the program stands for. */
+  readonly content: 32 | 64 | 'data' | 'padding';
 }
 
 export class Assembly implements NameResolver {
@@ -52,7 +50,7 @@ export class Assembly implements NameResolver {
   readonly binaries = new Set<string>();
   bits: 32 | 64 = 64;
   /** What the statement being assembled emits: an instruction, or data. */
-  content: 32 | 64 | 'data' = 'data';
+  content: EmittedRow['content'] = 'data';
   private position: Position;
   private previous: Position | undefined;
   private readonly pushed: { position: Position; previous: Position | undefined }[] = [];
@@ -192,7 +190,8 @@ export class Assembly implements NameResolver {
     if (alignment > 1) this.endFragment({ kind: 'align', alignment, fill, limit }, undefined);
   }
 
-  record(start: Place, isContent: boolean): void {
+  /** Notes what the current statement has put in since `start`. */
+  record(start: Place): void {
     const { place } = this;
     if (start.fragment === place.fragment && start.offset === place.offset) return;
     this.rows.push({
@@ -200,7 +199,6 @@ export class Assembly implements NameResolver {
       start,
       end: place,
       section: this.currentSection,
-      isContent,
       content: this.content,
     });
   }

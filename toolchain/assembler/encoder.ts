@@ -2,7 +2,7 @@
 import { Encoder, Instruction, OpCodeOperandKind, OpKind, Register, type Code } from 'iced-x86';
 import { isConstant, numberExpression, type Expression, type Value } from './expressions';
 import { BRANCH_SIZE, formOf, indexCodes, type CodeIndex, type Form } from './forms';
-import { arrange, fits, immediateShape, isBranch, type Argument } from './matching';
+import { arrange, fits, immediateShape, type Argument } from './matching';
 import { explainMismatch } from './mismatch';
 import { attNames, readings, type Reading } from './mnemonics';
 import type { Operand } from './operands';
@@ -141,7 +141,7 @@ export class InstructionSet {
       throw new StatementError(`unknown instruction '${text.mnemonic}'${suggestion}`, text.start, text.end);
     }
     const [candidate, other] = this.choose(text, found, context);
-    if (isBranch(candidate.form)) return this.encodeBranch(text, candidate, found, context);
+    if (candidate.form.isBranch) return this.encodeBranch(text, candidate, found, context);
     const encoded = this.encodeForm(text, candidate, context);
     if (other === undefined || candidate.form.legacy) return encoded;
     // The store form of a move may do with the 2-byte VEX prefix where the load form does not.
@@ -272,9 +272,11 @@ export class InstructionSet {
     const { instruction } = this;
     instruction.code = form.code;
     instruction.segmentPrefix = Register.None;
-    instruction.opMask = Register.None;
-    instruction.zeroingMasking = false;
-    instruction.isBroadcast = false;
+    if (form.isEvex) {
+      instruction.opMask = Register.None;
+      instruction.zeroingMasking = false;
+      instruction.isBroadcast = false;
+    }
     let memory: (Argument & { kind: 'memory' }) | undefined;
     const immediates: { expression: Expression; value: Value | undefined; signed: boolean }[] = [];
     let far = false;
@@ -434,36 +436,25 @@ function isDecorated(argument: Argument): boolean {
   return mask !== undefined || zeroing === true || broadcast !== undefined;
 }
 
-function isFar(form: Form): boolean {
-  return /_m16(?:16|32|64)$|_ptr16/.test(form.name) || form.name.startsWith('Retf');
-}
-
 /** What a mnemonic's reading says against a form, its operands aside. */
 function admits(form: Form, reading: Reading, args: readonly Argument[], bits: 32 | 64): boolean {
-  const selector = form.kinds.includes(K.seg_reg) && form.name.startsWith('Mov_');
-  if (reading.suffix !== '' && form.suffix !== reading.suffix && !selector) return false;
-  if (reading.vectorSuffix !== undefined && !form.kinds.some((kind) => K[kind] === `${reading.vectorSuffix}mm_or_mem`))
-    return false;
-  if (!form.isEvex && args.some(isDecorated)) return false;
-  if (
-    args.some(
-      (argument) =>
-        argument.kind === 'memory' &&
-        argument.operand.broadcast !== undefined &&
-        argument.operand.broadcast !== form.broadcast,
-    )
-  )
-    return false;
+  if (reading.suffix !== '' && form.suffix !== reading.suffix && form.quirk !== 'selectorMove') return false;
   if (reading.sourceSuffix !== '' && form.sourceSuffix !== reading.sourceSuffix) return false;
-  if (reading.only === 'far' && !isFar(form)) return false;
-  if (reading.only === 'near' && isFar(form)) return false;
-  if (/^F(?:sub|div)r?p?_/.test(form.name) && (reading.only === 'reversed') !== form.name.endsWith('_sti_st0'))
-    return false;
-  const absolute = form.kinds.includes(K.imm64) || form.kinds.includes(K.mem_offs);
-  if (reading.only === 'movabs' && !absolute) return false;
-  return !isBranch(form) || bits === 64
-    ? form.suffix !== 'w' || !isBranch(form) || reading.suffix === 'w'
-    : form.suffix === 'l' || reading.suffix === 'w';
+  const { vectorSuffix } = reading;
+  if (vectorSuffix !== undefined && !form.kinds.some((kind) => K[kind] === `${vectorSuffix}mm_or_mem`)) return false;
+  if (!form.isEvex && args.some(isDecorated)) return false;
+  if (form.isEvex && !args.every((argument) => broadcastsBy(argument, form.broadcast))) return false;
+  if (reading.only === 'far' && !form.isFar) return false;
+  if (reading.only === 'near' && form.isFar) return false;
+  if (reading.only === 'movabs' && !form.isMovabs) return false;
+  if (form.quirk === 'reversible' && (reading.only === 'reversed') !== form.name.endsWith('_sti_st0')) return false;
+  if (!form.isBranch || reading.suffix === 'w') return true;
+  return bits === 64 ? form.suffix !== 'w' : form.suffix === 'l' || form.suffix === '';
+}
+
+/** A memory operand that is broadcast needs a form with as many elements. */
+function broadcastsBy(argument: Argument, count: number): boolean {
+  return argument.kind !== 'memory' || argument.operand.broadcast === undefined || argument.operand.broadcast === count;
 }
 
 /** `fits`, with what the reading adds: targets of jumps, MOVABS and indirect operands. */

@@ -11,6 +11,15 @@ import {
   OpCodeTableKind,
 } from 'iced-x86';
 
+/**
+ * - `selectorMove`: MOV to or from a segment register.
+ * - `selectorReader`: uses 16 bits of a register whatever its size, so that as spends no prefix on the size.
+ * - `narrowResult`: writes 32 bits at most, so that as spends no REX.W on the size.
+ * - `reversible`: x87 subtraction or division that AT&T syntax calls by the other name.
+ * - `string`: its memory operands are implied.
+ */
+export type Quirk = 'selectorMove' | 'selectorReader' | 'narrowResult' | 'reversible' | 'string';
+
 /** One encoding. Operands are in Intel order, as in the SDM and in iced-x86. */
 export interface Form {
   readonly code: Code;
@@ -30,6 +39,13 @@ export interface Form {
   /** Relative length of the encoding in 32-bit and 64-bit mode, operands being equal. */
   readonly cost: number;
   readonly addressSize: number;
+  readonly isBranch: boolean;
+  /** A far jump, call or return. */
+  readonly isFar: boolean;
+  /** Has a 64-bit immediate or a full absolute address. */
+  readonly isMovabs: boolean;
+  /** What as does differently about operand sizes or counts; `undefined` for nothing. */
+  readonly quirk: Quirk | undefined;
   /** N of the {1toN} the memory operand may be broadcast by; 0 for none. */
   readonly broadcast: number;
 }
@@ -126,6 +142,10 @@ export function formOf(code: Code): Form {
     isEvex: info.encoding === EncodingKind.EVEX,
     cost: costOf(),
     addressSize: info.addressSize,
+    isBranch: kinds.some((kind) => BRANCH_SIZE.has(kind)),
+    isFar: /_m16(?:16|32|64)$|_ptr16|^Retf/.test(name),
+    isMovabs: kinds.includes(K.imm64) || kinds.includes(K.mem_offs),
+    quirk: quirkOf(name, kinds),
     broadcast: info.canBroadcast ? broadcastCount(MemorySize[info.broadcastMemorySize] ?? '') : 0,
   };
   info.free();
@@ -149,10 +169,25 @@ export function formOf(code: Code): Form {
   }
 }
 
+const SELECTOR_READERS = /^(?:Ltr|Lldt|Lmsw|Verr|Verw|Arpl)_/;
+const NARROW_RESULTS =
+  /^(?:Sldt|Str|(?:VEX_V|EVEX_V)?(?:[Mm]ovmskp[sd]|[Pp]movmskb|[Pp]extrw|[Pp]extrb|[Ee]xtractps|[Pp]insrw|[Pp]insrb))_/;
+const STRING_KINDS = new Set([K.seg_rSI, K.es_rDI, K.seg_rDI, K.seg_rBX_al]);
+
+function quirkOf(name: string, kinds: readonly OpCodeOperandKind[]): Quirk | undefined {
+  if (kinds.includes(K.seg_reg) && name.startsWith('Mov_')) return 'selectorMove';
+  if (SELECTOR_READERS.test(name)) return 'selectorReader';
+  if (NARROW_RESULTS.test(name)) return 'narrowResult';
+  if (/^F(?:sub|div)r?p?_/.test(name)) return 'reversible';
+  return kinds.some((kind) => STRING_KINDS.has(kind)) ? 'string' : undefined;
+}
+
 /** Elements of a size such as Broadcast256_Float32 or Broadcast128_2xInt16. */
 function broadcastCount(size: string): number {
   const match = /^Broadcast(\d+)_(?:(\d+)x)?[A-Za-z]+(\d+)$/.exec(size);
-  return match === null ? 0 : Number(match[1]) / (Number(match[2] ?? 1) * Number(match[3]));
+  if (match === null) return 0;
+  const element = match[3] === '52' ? 64 : Number(match[3]);
+  return Number(match[1]) / (Number(match[2] ?? 1) * element);
 }
 
 function generalSizes(name: string, kinds: readonly OpCodeOperandKind[]): { size: number; sourceSize: number } {

@@ -2,7 +2,7 @@
 import { OpCodeOperandKind, Register } from 'iced-x86';
 import type { Value } from './expressions';
 import { isConstant } from './expressions';
-import { BRANCH_SIZE, GENERAL_SIZE, type Form } from './forms';
+import { GENERAL_SIZE, type Form } from './forms';
 import type { Operand } from './operands';
 import { registerNamed, registerNumber, type RegisterClass, type RegisterInfo } from './registers';
 
@@ -197,12 +197,6 @@ function resized(argument: Argument, size: 16 | 32): Argument {
   return register === undefined ? argument : { ...argument, register };
 }
 
-/** Instructions that use 16 bits of a register whatever its size, so that as spends no prefix on the size. */
-const SELECTOR_READERS = /^(?:Ltr|Lldt|Lmsw|Verr|Verw|Arpl)_/;
-/** The same for those that write 32 bits at most: REX.W changes nothing. */
-const NARROW_RESULTS =
-  /^(?:Sldt|Str|(?:VEX_V|EVEX_V)?(?:[Mm]ovmskp[sd]|[Pp]movmskb|[Pp]extrw|[Pp]extrb|[Ee]xtractps|[Pp]insrw|[Pp]insrb))_/;
-
 /**
  * The arguments (Intel order) as `form` counts them: what AT&T syntax lets one leave out is added. `undefined` if their
  * number does not fit.
@@ -211,13 +205,14 @@ export function arrange(form: Form, args: readonly Argument[], bits: 32 | 64): r
   const { kinds, name } = form;
   if (kinds.length === args.length) {
     if (kinds[0] === K.farbr2_2 || kinds[0] === K.farbr4_2) return undefined;
-    if (name.startsWith('Mov_') && kinds.includes(K.seg_reg)) return arrangeSelector(form, args);
-    if (SELECTOR_READERS.test(name)) {
+    if (form.quirk === undefined && name !== 'Xchg_r32_EAX') return args;
+    if (form.quirk === 'selectorMove') return arrangeSelector(form, args);
+    if (form.quirk === 'selectorReader') {
       return name.includes('_r32m16')
         ? args.map((argument) => (sizeOf(argument) === 16 ? resized(argument, 32) : argument))
         : undefined;
     }
-    if (NARROW_RESULTS.test(name)) {
+    if (form.quirk === 'narrowResult') {
       return name.includes('r64')
         ? undefined
         : args.map((argument) => (sizeOf(argument) === 64 ? resized(argument, 32) : argument));
@@ -247,7 +242,7 @@ export function arrange(form: Form, args: readonly Argument[], bits: 32 | 64): r
   ) {
     return [first, first, second];
   }
-  if (kinds.some((kind) => STRING_MEMORY.has(kind))) return arrangeString(form, args);
+  if (form.quirk === 'string') return arrangeString(form, args);
   if (args.length === 0) {
     if (/^Aa[md]_/.test(name)) return [IMPLIED];
     if (/^F/.test(name) && kinds.every((kind) => kind === K.st0 || kind === K.sti_opcode))
@@ -290,8 +285,4 @@ function arrangeString(form: Form, args: readonly Argument[]): readonly Argument
       ? given
       : IMPLIED,
   );
-}
-
-export function isBranch(form: Form): boolean {
-  return form.kinds.some((kind) => BRANCH_SIZE.has(kind));
 }

@@ -212,8 +212,8 @@ function addressOf(place: Place): number {
 
 function finishLines(assembly: Assembly): LineRow[] {
   const lines: LineRow[] = [];
-  for (const { line, start, end, section, isContent, content } of assembly.rows) {
-    if (!isContent) continue;
+  for (const { line, start, end, section, content } of assembly.rows) {
+    if (content === 'padding') continue;
     const offset = addressOf(start);
     const length = addressOf(end) - offset;
     if (length === 0) continue;

@@ -201,13 +201,14 @@ class Preprocessor {
   }
 
   private line(line: SourceLine, input: Input): void {
-    const hash = /^\s*#\s*([A-Za-z_]+|[0-9]+)?/.exec(line.text);
-    if (hash !== null) {
-      const name = hash[1];
-      if (name !== undefined && DIRECTIVES.has(name)) this.directive(name, line, hash[0].length);
+    const first = firstCharacter(line.text);
+    if (line.text[first] === '#') {
+      const hash = /^\s*#\s*([A-Za-z_]+|[0-9]+)?/.exec(line.text);
+      const name = hash?.[1];
+      if (hash !== null && name !== undefined && DIRECTIVES.has(name)) this.directive(name, line, hash[0].length);
       return; // anything else after # is a comment to the assembler
     }
-    if (this.live && line.text.trim() !== '') this.textLine(line, input);
+    if (first < line.text.length && this.live) this.textLine(line, input);
   }
 
   private textLine(line: SourceLine, input: Input): void {
@@ -234,7 +235,7 @@ class Preprocessor {
   }
 
   private mentionsMacro(text: string): boolean {
-    for (const [name] of text.matchAll(/[A-Za-z_]\w*/g)) {
+    for (const name of text.match(/[A-Za-z_]\w*/g) ?? []) {
       if (this.macros.has(name) || name === '__LINE__' || name === '__FILE__') return true;
     }
     return false;
@@ -468,6 +469,13 @@ class Preprocessor {
     }
     return { path: undefined, text: undefined, tried };
   }
+}
+
+/** Offset of the first character that is not white space. */
+function firstCharacter(text: string): number {
+  let position = 0;
+  while (position < text.length && text.charCodeAt(position) <= 32) position++;
+  return position;
 }
 
 function headerName(text: string): { name: string; quoted: boolean } | undefined {
