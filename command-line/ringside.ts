@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   trace: async () => (await import('./commands/trace')).traceCommand,
   assemble: async () => (await import('./commands/assemble')).assembleCommand,
   dap: async () => (await import('./commands/dap')).dapCommand,
+  'language-server': async () => (await import('./commands/language-server')).languageServerCommand,
 };
 
 /** Runs `ringside` with the given arguments; returns the exit code, having printed everything. */

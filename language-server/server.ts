@@ -1,0 +1,46 @@
+/** The language server: joins a connection with the features. What a feature does is in features/. */
+import { type Connection, type InitializeResult, TextDocuments, TextDocumentSyncKind } from 'vscode-languageserver';
+import { TextDocument } from 'vscode-languageserver-textdocument';
+import { version } from '../package.json';
+import { DiagnosticsPublisher } from './diagnostics-publisher';
+import { definition } from './features/definition';
+import { documentSymbols } from './features/document-symbols';
+import { hover } from './features/hover';
+import { pathOf, SourceFiles } from './source-files';
+import { Workspace } from './workspace';
+
+const CAPABILITIES: InitializeResult = {
+  serverInfo: { name: 'Ringside', version },
+  capabilities: {
+    textDocumentSync: TextDocumentSyncKind.Incremental,
+    definitionProvider: true,
+    documentSymbolProvider: true,
+    hoverProvider: true,
+  },
+};
+
+/** Serves the client at the other end of `connection` until it leaves. */
+export function serve(connection: Connection): void {
+  const documents = new TextDocuments(TextDocument);
+  const workspace = new Workspace(new SourceFiles(documents));
+  const publisher = new DiagnosticsPublisher(workspace, (uri, diagnostics) => {
+    void connection.sendDiagnostics({ uri, diagnostics });
+  });
+
+  connection.onInitialize(() => CAPABILITIES);
+  documents.onDidChangeContent(({ document }) => publisher.changed(pathOf(document.uri)));
+  documents.onDidClose(({ document }) => publisher.closed(pathOf(document.uri)));
+  connection.onDefinition(({ textDocument, position }, token) =>
+    token.isCancellationRequested ? null : definition(workspace, pathOf(textDocument.uri), position),
+  );
+  connection.onHover(({ textDocument, position }, token) =>
+    token.isCancellationRequested ? null : (hover(workspace, pathOf(textDocument.uri), position) ?? null),
+  );
+  connection.onDocumentSymbol(({ textDocument }, token) => {
+    if (token.isCancellationRequested) return null;
+    const path = pathOf(textDocument.uri);
+    return documentSymbols(workspace.explaining(path), path, workspace.files);
+  });
+  documents.listen(connection);
+  connection.listen();
+}
