@@ -1,6 +1,7 @@
 /** `npm run bench`: everything that has a figure to reach, as a table; `npm run bench -- NAME…` runs some of it. */
 import { join } from 'node:path';
 import { benchAssembler } from './assembler';
+import { benchDebugAdapter } from './debug-adapter';
 import { benchInterpreter } from './interpreter';
 import { table, type Row } from './measure';
 
@@ -8,6 +9,7 @@ const root = process.cwd();
 
 const BENCHMARKS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   assembler: () => benchAssembler(join(root, 'samples', 'kernel')),
+  'debug-adapter': () => benchDebugAdapter(root),
   interpreter: () => benchInterpreter(join(root, 'bench', 'programs')),
 };
 

@@ -13,7 +13,7 @@ import { hex } from './memory';
 import { errnoNote } from './pt-regs';
 import { explainShutdown } from './shutdown';
 import type { SpontaneousStop } from './stepping/demands';
-import { currentSystemCall, describeArgument, type SystemCall } from './system-calls';
+import { currentSystemCall, describeArguments, type SystemCall } from './system-calls';
 import type { Target } from './target';
 
 const ENTRY = 'system-call-entry';
@@ -179,9 +179,8 @@ function describeCall(
     const text = `${name} returned ${value} (${gate.toUpperCase()})`;
     return { exceptionId: 'system-call exit', description: text, details: text };
   }
-  const values = call?.parameters.map((parameter, index) => {
-    return `${parameter.name} = ${describeArgument(target, parameter, call.arguments[index])}`;
-  });
+  const described = call ? describeArguments(target, call) : [];
+  const values = call?.parameters.map((parameter, index) => `${parameter.name} = ${described[index]}`);
   const text = `${name}(${values?.join(', ') ?? ''}) by ${gate.toUpperCase()}`;
   return {
     exceptionId: 'system-call entry',

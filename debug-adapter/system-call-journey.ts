@@ -12,7 +12,7 @@ import { hex } from './memory';
 import type { Effect, Location } from './protocol';
 import { errnoNote, findPtRegs } from './pt-regs';
 import { PT_REGS_NAMES, readWord } from './symbols/unwind';
-import { currentSystemCall, describeArgument } from './system-calls';
+import { currentSystemCall, describeArguments } from './system-calls';
 import type { Target } from './target';
 
 /** Where an instruction of a journey belongs: entry code, the dispatcher entry code calls, or the way out. */
@@ -151,11 +151,8 @@ class Journey {
   ) {
     this.call = currentSystemCall(target);
     const { call } = this;
-    this.arguments = (call?.parameters ?? []).map((parameter, index) => ({
-      name: parameter.name,
-      type: parameter.type,
-      value: describeArgument(target, parameter, call?.arguments[index] ?? 0n),
-    }));
+    const values = call ? describeArguments(target, call) : [];
+    this.arguments = (call?.parameters ?? []).map(({ name, type }, index) => ({ name, type, value: values[index] }));
   }
 
   get result(): SystemCallJourney {
@@ -198,7 +195,8 @@ class Journey {
       } else if (facts?.mnemonic === Mnemonic.Ret && depth === 1) {
         depth = 0;
         this.phase = 'exit';
-        this.checks = sysretChecks(this.target);
+        // A fault on the way out comes here again; the choice was made the first time.
+        if (this.checks.length === 0) this.checks = sysretChecks(this.target);
       }
     } while (state.cpl !== 3);
     this.arrived();
@@ -246,11 +244,12 @@ class Journey {
     if (by === 'sysret') {
       return this.checks.length > 0 && failed.length === 0
         ? 'all checks held: SYSRET loads exactly what pt_regs asks for'
-        : 'the kernel chose SYSRET';
+        : `the call came by ${this.gate.toUpperCase()}, and the kernel found that SYSRET can load what pt_regs asks for`;
     }
     if (this.gate !== 'syscall') return `the call came by ${this.gate.toUpperCase()}: only IRET undoes that`;
     if (failed.length === 0) return 'the kernel chose IRET';
-    return failed.map(({ condition, values }) => `${condition} does not hold (${values})`).join('; ');
+    const reasons = failed.map(({ condition, values }) => `not ${condition} (${values})`);
+    return `SYSRET cannot load what pt_regs asks for: ${reasons.join('; ')}`;
   }
 }
 

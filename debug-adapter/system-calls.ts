@@ -132,16 +132,31 @@ function fromRegisters(
   };
 }
 
+/** The arguments of a call in words, one for each parameter. */
+export function describeArguments(target: Target, { parameters, arguments: values }: SystemCall): string[] {
+  return parameters.map((parameter, index) => {
+    // The text of write and its like is as long as the argument behind it says.
+    const bytes = parameters.at(index + 1)?.type === 'size_t' ? values[index + 1] : undefined;
+    return describeArgument(target, parameter, values[index], bytes);
+  });
+}
+
 /** An argument as its type says: text for `const char *`, a signed number for `int`, else hexadecimal. */
-export function describeArgument(target: Target, { type }: SyscallParameter, value: bigint): string {
+function describeArgument(
+  target: Target,
+  { type }: SyscallParameter,
+  value: bigint,
+  bytes: bigint | undefined,
+): string {
   if (type === 'const char *') {
-    const text = stringAt(value, target);
+    const text = stringAt(value, target, bytes === undefined ? undefined : Number(bytes));
     return text === undefined ? hex(value) : `${hex(value)} ${text}`;
   }
   if (type.endsWith('*')) return describeNumber(value, 64, target);
   if (type === 'int' || type === 'pid_t' || type === 'clockid_t') return BigInt.asIntN(32, value).toString();
-  if (type.startsWith('unsigned') || type === 'uint32_t')
+  if (type.startsWith('unsigned') || type === 'uint32_t') {
     return BigInt.asUintN(type.includes('long') ? 64 : 32, value).toString();
+  }
   return BigInt.asIntN(64, value).toString();
 }
 
@@ -155,6 +170,7 @@ export function syscallTableResponse(target: Target): SyscallTableResponse {
       note: 'The kernel has no symbol sys_call_table, so its table cannot be found. Load a kernel with symbols.',
     };
   }
+  const values = call ? describeArguments(target, call) : [];
   const rows = table.map((entry): SyscallRow => {
     const current = call?.number === entry.number ? call : undefined;
     const parameters = syscallNamed(entry.name)?.parameters ?? [];
@@ -168,7 +184,7 @@ export function syscallTableResponse(target: Target): SyscallTableResponse {
       arguments: parameters.map((parameter, index) => ({
         name: parameter.name,
         type: parameter.type,
-        ...(current ? { value: describeArgument(target, parameter, current.arguments[index]) } : {}),
+        ...(current ? { value: values[index] } : {}),
       })),
       implemented: entry.implemented,
     };

@@ -58,11 +58,15 @@ export function describeNumber(unsigned: bigint, bits: number, context: Pick<For
   return unsigned > 9n && unsigned < 0x10000n ? `${hex} (${unsigned})` : hex;
 }
 
-/** The NUL-terminated text at `va` in quotes, cut after 120 bytes; undefined if nothing is mapped there. */
-export function stringAt(va: bigint, context: Pick<FormatContext, 'readLinear'>): string | undefined {
-  const bytes = context.readLinear(va, 121);
-  if (bytes.length === 0) return undefined;
-  const end = bytes.indexOf(0);
-  const cut = end < 0 && bytes.length > 120;
-  return `"${printable(bytes.subarray(0, end < 0 ? Math.min(bytes.length, 120) : end))}"${cut ? '…' : ''}`;
+const MAX_TEXT = 120;
+
+/**
+ * The text at `va` in quotes, up to its NUL or for `length` bytes, cut after 120; undefined if nothing is mapped there.
+ */
+export function stringAt(va: bigint, context: Pick<FormatContext, 'readLinear'>, length?: number): string | undefined {
+  const bytes = context.readLinear(va, Math.min(length ?? MAX_TEXT + 1, MAX_TEXT + 1));
+  if (bytes.length === 0) return length === 0 ? '""' : undefined;
+  const end = length === undefined ? bytes.indexOf(0) : -1;
+  const cut = end < 0 && bytes.length > MAX_TEXT;
+  return `"${printable(bytes.subarray(0, end < 0 ? Math.min(bytes.length, MAX_TEXT) : end))}"${cut ? '…' : ''}`;
 }
