@@ -70,6 +70,8 @@ export interface AssembleResult {
   readonly preprocessed: PreprocessResult | undefined;
   /** For the listing: which statement produced which bytes. */
   readonly rows: readonly EmittedRow[];
+  /** Every statement assembled, in order. */
+  readonly statements: readonly SourceLine[];
 }
 
 /** as's own limit on nested macros is 100; a learner's endless recursion should end as early. */
@@ -101,7 +103,7 @@ class Assembler {
   private readonly macroCalls: MacroCall[] = [];
   private readonly definitions: SymbolDefinitionSite[] = [];
   private macroCounter = 0;
-  private statements = 0;
+  private readonly statements: SourceLine[] = [];
   private stopped = false;
 
   constructor(
@@ -143,6 +145,7 @@ class Assembler {
       macroCalls: this.macroCalls,
       preprocessed,
       rows: assembly.rows,
+      statements: this.statements,
     };
   }
 
@@ -155,6 +158,7 @@ class Assembler {
     const start = assembly.place;
     try {
       this.countStatement(scanner);
+      if (this.conditionals.live) this.statements.push(line);
       this.labelsAndRest(scanner);
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
@@ -166,7 +170,7 @@ class Assembler {
   }
 
   private countStatement(scanner: Scanner): void {
-    if (++this.statements <= MAXIMUM_STATEMENTS) return;
+    if (this.statements.length < MAXIMUM_STATEMENTS) return;
     this.giveUp(scanner.line, `macros and repetitions produced more than ${MAXIMUM_STATEMENTS} statements`);
   }
 

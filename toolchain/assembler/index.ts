@@ -9,3 +9,4 @@ export {
 export type { AsmMacro, MacroParameter } from './macros';
 export { signatureOf } from './macros';
 export type { SymbolReference } from './symbols';
+export { listing } from './listing';

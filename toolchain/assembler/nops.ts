@@ -24,7 +24,7 @@ const MAXIMUM_IN_A_ROW = 7;
 export function nopFill(count: number): Uint8Array {
   const bytes = new Uint8Array(count);
   let position = 0;
-  if (count > LONGEST * MAXIMUM_IN_A_ROW) {
+  if (Math.floor(count / LONGEST) > MAXIMUM_IN_A_ROW) {
     if (count - 2 <= 127) {
       bytes.set([0xeb, count - 2]);
       position = 2;
