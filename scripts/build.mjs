@@ -22,7 +22,14 @@ const node = {
 const browser = { ...node, platform: 'browser', format: 'iife', target: 'es2022' };
 
 const BUNDLES = [
-  { ...node, entry: 'extension/extension.ts', outfile: 'extension.js', external: ['vscode', './language-client'] },
+  {
+    ...node,
+    entry: 'extension/extension.ts',
+    outfile: 'extension.js',
+    external: ['vscode', './language-client'],
+    // Loads the bundle beside it by `require`, which finds it without its extension.
+    supported: { 'dynamic-import': false },
+  },
   { ...node, entry: 'extension/language-client.ts', outfile: 'language-client.js', external: ['vscode'] },
   { ...node, entry: 'debug-adapter/main.ts', outfile: 'debug-adapter.js' },
   { ...node, entry: 'language-server/main.ts', outfile: 'language-server.js' },

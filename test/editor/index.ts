@@ -20,6 +20,7 @@ export async function run(): Promise<void> {
   await import('./launch-configurations.test');
   await import('./debugging.test');
   await import('./sessions.test');
+  await import('./language.test');
   await import('./views.test');
   await import('./whole-window.test');
   const failures = await new Promise<number>((ended) => mocha.run(ended));

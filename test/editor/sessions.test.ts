@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { CpuResponse } from '../../debug-adapter/protocol';
-import { activeSession, hello, stopDebugging, Stops, until } from './support/editor';
+import type { CpuResponse, SerialData } from '../../debug-adapter/protocol';
+import { activeSession, hello, samples, stopDebugging, Stops, until } from './support/editor';
 
 const configuration = { type: 'ringside', request: 'launch', program: hello };
 
@@ -38,18 +40,57 @@ describe('sessions in the editor', () => {
     assert.equal(await count(first), before);
   });
 
-  it("the guest's serial output appears in a terminal", async () => {
-    const written: string[] = [];
-    const listener = vscode.debug.onDidReceiveDebugSessionCustomEvent(({ event, body }) => {
-      if (event === 'ringside/serialOutput') written.push((body as { data: string }).data);
-    });
-    await vscode.debug.startDebugging(undefined, { ...configuration, name: 'talkative', stopOnEntry: false });
-    const terminal = await until('the terminal', () =>
-      vscode.window.terminals.find(({ name }) => name === 'Serial: talkative'),
-    );
-    const text = (): string => Buffer.concat(written.map((data) => Buffer.from(data, 'base64'))).toString();
-    await until('the greeting', () => text().includes('Hello, ring 0!'));
-    listener.dispose();
+  it('the serial terminal shows what the guest writes and sends what is typed', async () => {
+    const program = join(samples, 'echo.S');
+    writeFileSync(program, ECHO);
+    const output = serialOutput();
+    await vscode.debug.startDebugging(undefined, { ...configuration, name: 'echo', program, stopOnEntry: false });
+    await until('the prompt', () => output.text().includes('name? '));
+    const terminal = vscode.window.terminals.find(({ name }) => name === 'Serial: echo');
+    assert.ok(terminal, 'there is no terminal');
+    terminal.sendText('Ada');
+    await until('the answer', () => output.text().endsWith('Ada\n'));
+    await until('the end of the session', () => vscode.debug.activeDebugSession === undefined);
+    output.dispose();
     terminal.dispose();
   });
 });
+
+/** Asks for a name on the terminal, and repeats it. */
+const ECHO = `
+        .globl  _start
+_start: movl    $1, %eax
+        movl    $1, %edi
+        leaq    prompt(%rip), %rsi
+        movl    $6, %edx
+        syscall
+        xorl    %eax, %eax
+        xorl    %edi, %edi
+        leaq    buffer(%rip), %rsi
+        movl    $64, %edx
+        syscall
+        movl    %eax, %edx
+        movl    $1, %eax
+        movl    $1, %edi
+        leaq    buffer(%rip), %rsi
+        syscall
+        movl    $60, %eax
+        xorl    %edi, %edi
+        syscall
+        .section .rodata
+prompt: .ascii  "name? "
+        .bss
+buffer: .zero   64
+`;
+
+/** Gathers what guests write to their serial ports. */
+function serialOutput(): vscode.Disposable & { text(): string } {
+  const chunks: Buffer[] = [];
+  const listener = vscode.debug.onDidReceiveDebugSessionCustomEvent(({ event, body }) => {
+    if (event === 'ringside/serialOutput') chunks.push(Buffer.from((body as SerialData).data, 'base64'));
+  });
+  return {
+    text: () => Buffer.concat(chunks).toString(),
+    dispose: () => void listener.dispose(),
+  };
+}

@@ -96,6 +96,21 @@ describe('the views of the debug side bar', () => {
     await picture(page, 'pt-regs');
   });
 
+  it('pt_regs: a slot typed in is written to the stack', async () => {
+    await debugHello(stops);
+    await runTo(stops, 'do_syscall_64');
+    const frame = await show(page, 'ptRegs', '[data-slot="dx"] button.value');
+    assert.equal(await slotValue(frame, 'dx'), BigInt('Hello, ring 0!\n'.length));
+    await frame.locator('[data-slot="dx"] button.value').click();
+    await page.keyboard.type('5');
+    await page.keyboard.press('Enter');
+    await until('the new value', async () => (await slotValue(frame, 'dx')) === 5n);
+    // The handler takes its arguments from there: it writes five bytes.
+    await runTo(stops, 'ksys_write');
+    const { result } = (await activeSession().customRequest('evaluate', { expression: '$rdx' })) as { result: string };
+    assert.match(result, /^0x5\b/);
+  });
+
   it('System-Call Table: marks the call in progress, filters, and breaks on a call', async () => {
     await debugHello(stops);
     await runTo(stops, 'do_syscall_64');
