@@ -138,8 +138,13 @@ export class Lowering {
           at += layout.RECORD_BYTES;
         }
         this.begin(at, handler);
-        if (place.computed) this.u8[at + Field.BASE] = layout.ADDRESS;
-        else this.directAddress(at, instruction, memory, next, mode);
+        if (place.computed) {
+          this.u8[at + Field.BASE] = layout.ADDRESS;
+          if (mode.codeSize === 64 && memory.segment >= Seg.FS) {
+            this.u8[at + Field.INDEX] = layout.SEGMENT_BASE + 8 * memory.segment;
+          }
+          this.u8[at + Field.SCALE] = memory.segment;
+        } else this.directAddress(at, instruction, memory, next, mode);
         this.operands(at, instruction);
         return { record: at, handler, ends: this.table.isTransfer(handler) };
       }
@@ -167,7 +172,9 @@ export class Lowering {
     const { operandSize, addressSize, condition, repeat } = instruction;
     let segmentation = mode.stack;
     if (STRINGS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
-    else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
+    else if (memory && mode.codeSize !== 64 && displaces(instruction)) {
+      segmentation = mode.flat & mode.zeroBase & (1 << memory.segment) ? 'flat32' : 'checked';
+    } else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
     return { operandSize, addressSize, condition, repeat, segmentation };
   }
 
@@ -248,14 +255,18 @@ export class Lowering {
   private address(record: number, instruction: Instruction, operand: MemoryOperand, next: bigint, mode: Mode): void {
     const { base, index, scale, segment } = operand;
     const lea = instruction.mnemonic === 'LEA';
+    const flat = (mode.flat & (1 << segment)) !== 0;
+    // What lies some way from the operand is checked there, with the segment taken into account only then.
+    const offsetOnly =
+      lea || (mode.codeSize !== 64 && displaces(instruction) && !(flat && mode.zeroBase & (1 << segment)));
     let handler: Builtin;
     let segmentSlot = layout.ZERO;
     if (mode.codeSize === 64) {
       handler = instruction.addressSize === 8 ? Builtin.ADDRESS_64 : Builtin.ADDRESS_32;
       if (segment >= Seg.FS && !lea) segmentSlot = layout.SEGMENT_BASE + 8 * segment;
-    } else if (lea || mode.flat & (1 << segment)) {
+    } else if (offsetOnly || flat) {
       handler = instruction.addressSize === 4 ? Builtin.ADDRESS_32_FLAT : Builtin.ADDRESS_16_FLAT;
-      if (!lea) segmentSlot = layout.SEGMENT_BASE + 8 * segment;
+      if (!offsetOnly) segmentSlot = layout.SEGMENT_BASE + 8 * segment;
     } else {
       handler = instruction.addressSize === 4 ? Builtin.CHECKED_32 : Builtin.CHECKED_16;
     }
@@ -286,6 +297,13 @@ function registerSlot(operand: Operand): number | undefined {
 function sourceSegment({ operands }: Instruction): Seg {
   const source = operands.find((operand) => operand.kind === 'memory' && operand.base === Number(Gpr.RSI));
   return source?.kind === 'memory' ? source.segment : Seg.ES;
+}
+
+const BIT_TESTS = new Set(['BT', 'BTS', 'BTR', 'BTC']);
+
+/** Whether the memory accessed lies some way from the memory operand: XLAT, and bit tests with a register offset. */
+function displaces({ mnemonic, operands }: Instruction): boolean {
+  return mnemonic === 'XLAT' || (BIT_TESTS.has(mnemonic) && operands.at(1)?.kind === 'register');
 }
 
 const STACK_INSTRUCTIONS = new Set(['PUSH', 'POP', 'CALL', 'RET']);

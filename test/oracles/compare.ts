@@ -10,7 +10,17 @@ const FIRST_KERNEL_ADDRESS = 0x7ffffffff000n;
 /** Flags a user program sees, but for RF and TF, which belong to how the exception was reported. */
 const COMPARED_FLAGS = STATUS_FLAGS | Flag.DF | Flag.IF | Flag.IOPL | Flag.NT | Flag.AC | Flag.ID;
 
-const NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', ...Array.from({ length: 8 }, (_, i) => `r${i + 8}`)];
+const NAMES = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  ...Array.from({ length: 8 }, (_, i) => `r${i + 8}`),
+];
 
 const hex = (value: bigint | number): string => value.toString(16);
 
@@ -53,7 +63,8 @@ export function differences(test: Case, silicon: Outcome, emulator: Outcome): st
   if (completed) for (const instruction of test.instructions) undefinedOnes |= undefinedFlags(instruction, cl);
   const flags = COMPARED_FLAGS & ~undefinedOnes;
   check('rflags', silicon.rflags & flags, emulator.rflags & flags);
-  const written = (outcome: Outcome): string => `${hex(outcome.changedAt)}:${Buffer.from(outcome.changed).toString('hex')}`;
+  const written = (outcome: Outcome): string =>
+    `${hex(outcome.changedAt)}:${Buffer.from(outcome.changed).toString('hex')}`;
   if (written(silicon) !== written(emulator)) {
     found.push(`memory: silicon ${written(silicon).slice(0, 200)}, emulator ${written(emulator).slice(0, 200)}`);
   }

@@ -34,7 +34,7 @@ export function compareWithSilicon(
   const emulated = new Emulated();
   const mismatches: Mismatch[] = [];
   const counts = new Map<string, number>();
-  for (let done = 0; done < cases; ) {
+  for (let done = 0; done < cases;) {
     const size = Math.min(BATCH, cases - done);
     const seeds = Array.from({ length: size }, (_, i) => seed + done + i);
     const batch = seeds.map((number) => generator.make(number));
@@ -49,7 +49,13 @@ export function compareWithSilicon(
       const found = WAYS.map((way) => differences(test, outcomes[i], emulated.run(test, way)));
       const ways = WAYS.filter((_, way) => found[way].length > 0);
       if (ways.length === 0) return;
-      mismatches.push({ mnemonic, seed: seeds[i], ways, test, differences: found.find((list) => list.length > 0) ?? [] });
+      mismatches.push({
+        mnemonic,
+        seed: seeds[i],
+        ways,
+        test,
+        differences: found.find((list) => list.length > 0) ?? [],
+      });
     });
     done += size;
     note(done);

@@ -134,7 +134,8 @@ export class Emulated {
   /** What the case wrote; the window is then as it was. */
   private changes(): { changedAt: number; changed: Uint8Array } {
     const { window } = this;
-    if (window.compare(PATTERN, 0, READ_ONLY_FROM) === 0) return { changedAt: READ_ONLY_FROM, changed: new Uint8Array() };
+    if (window.compare(PATTERN, 0, READ_ONLY_FROM) === 0)
+      return { changedAt: READ_ONLY_FROM, changed: new Uint8Array() };
     let first = 0;
     while (window[first] === PATTERN[first]) first++;
     let last = READ_ONLY_FROM - 1;

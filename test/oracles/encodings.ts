@@ -1,5 +1,5 @@
 /** The encodings of which cases are made: every cell of the opcode maps that holds an instruction to be compared. */
-import { decode } from '../../emulator';
+import { decode, type Instruction } from '../../emulator';
 import { definitions } from '../../emulator/isa/semantics';
 import { requiredFeature } from '../../emulator/isa/features';
 
@@ -29,7 +29,22 @@ const UNPRIVILEGED = [
 
 /** Instructions that raise #GP, or #UD, at CPL 3. */
 const PRIVILEGED = [
-  ...['CLI', 'STI', 'HLT', 'CLTS', 'LGDT', 'LIDT', 'LLDT', 'LTR', 'LMSW', 'INVLPG', 'INVD', 'WBINVD', 'MOV_CR', 'MOV_DR'],
+  ...[
+    'CLI',
+    'STI',
+    'HLT',
+    'CLTS',
+    'LGDT',
+    'LIDT',
+    'LLDT',
+    'LTR',
+    'LMSW',
+    'INVLPG',
+    'INVD',
+    'WBINVD',
+    'MOV_CR',
+    'MOV_DR',
+  ],
   ...['RDMSR', 'WRMSR', 'IN', 'OUT', 'INS', 'OUTS', 'CLAC', 'STAC', 'SWAPGS', 'XSETBV'],
 ];
 
@@ -82,20 +97,24 @@ function has(processor: ReadonlySet<string>, mnemonic: string): boolean {
   return feature === undefined || processor.has(LINUX_FEATURES[feature] ?? feature.toLowerCase());
 }
 
-/** What the encoding is, with a register or the simplest memory operand; undefined if there is no such instruction. */
-function probe(encoding: Omit<Encoding, 'mnemonic' | 'modrm'>): { mnemonic: string; modrm: boolean } | undefined {
-  const lengths: number[] = [];
-  let mnemonic = '';
-  // A ModRM byte shows in the length: mod 0 rm 0 has no displacement, mod 2 has one of two or four bytes.
-  for (const memoryMod of [0x00, 0x80]) {
-    const modrm = (encoding.memory ? memoryMod : 0xc0) | (encoding.reg << 3);
-    const bytes = [...opcodeBytes(encoding, { r: 0, x: 0, b: 0, w: 0, vvvv: 0 }), modrm, ...Array<number>(12).fill(0)];
-    const result = decode(Uint8Array.from(bytes), 0, bytes.length, encoding.compatibility ? 32 : 64);
-    if (typeof result === 'string') return undefined;
-    lengths.push(result.length);
-    mnemonic = result.mnemonic;
-  }
-  return { mnemonic, modrm: encoding.memory ? lengths[0] !== lengths[1] : lengths[0] > opcodeLength(encoding) };
+type Bare = Omit<Encoding, 'mnemonic' | 'modrm'>;
+
+/** What the encoding is; undefined if there is no such instruction. */
+function probe(encoding: Bare): { mnemonic: string; modrm: boolean } | undefined {
+  const found = decodeWith(encoding, encoding.memory ? 0x00 : 0xc0);
+  if (!found) return undefined;
+  // A ModRM byte shows in the length: mod 0 has no displacement, mod 2 has one. What exists with registers only has no
+  // immediate.
+  const [short, long] = [decodeWith(encoding, 0x00), decodeWith(encoding, 0x80)];
+  const modrm = short && long ? short.length !== long.length : found.length > opcodeLength(encoding);
+  return { mnemonic: found.mnemonic, modrm };
+}
+
+function decodeWith(encoding: Bare, mod: number): Instruction | undefined {
+  const opcode = opcodeBytes(encoding, { r: 0, x: 0, b: 0, w: 0, vvvv: 0 });
+  const bytes = Uint8Array.from([...opcode, mod | (encoding.reg << 3), ...Array<number>(12).fill(0)]);
+  const result = decode(bytes, 0, bytes.length, encoding.compatibility ? 32 : 64);
+  return typeof result === 'string' ? undefined : result;
 }
 
 /** The register extensions of REX or VEX. */
@@ -108,14 +127,14 @@ export interface Extensions {
 }
 
 /** Mandatory prefix, VEX and opcode; REX goes between prefix and opcode and is the caller's business. */
-function opcodeBytes(encoding: Omit<Encoding, 'mnemonic' | 'modrm'>, extensions: Extensions): number[] {
+function opcodeBytes(encoding: Bare, extensions: Extensions): number[] {
   if (encoding.vexMap === 0) {
     return [...(encoding.mandatory ? [encoding.mandatory] : []), ...encoding.escape, encoding.opcode];
   }
   return [...vexBytes(encoding, extensions), encoding.opcode];
 }
 
-function opcodeLength(encoding: Omit<Encoding, 'mnemonic' | 'modrm'>): number {
+function opcodeLength(encoding: Bare): number {
   return opcodeBytes(encoding, { r: 0, x: 0, b: 0, w: 0, vvvv: 0 }).length;
 }
 

@@ -11,7 +11,22 @@ const POPS = new Set(['POP', 'RET', 'POPF', 'POPA', 'LEAVE', 'ENTER', 'PUSH', 'C
 const BRANCHES = new Set(['JMP', 'CALL', 'RET', 'Jcc', 'JCXZ', 'LOOP', 'LOOPE', 'LOOPNE']);
 const BIT_TESTS = new Set(['BT', 'BTS', 'BTR', 'BTC']);
 /** What may follow another instruction in a case: it looks at the flags, or keeps them, and touches no memory. */
-const FOLLOWERS = ['Jcc', 'Jcc', 'Jcc', 'SETcc', 'CMOVcc', 'ADC', 'SBB', 'RCL', 'RCR', 'LAHF', 'INC', 'CMC', 'ADCX', 'ADOX'];
+const FOLLOWERS = [
+  'Jcc',
+  'Jcc',
+  'Jcc',
+  'SETcc',
+  'CMOVcc',
+  'ADC',
+  'SBB',
+  'RCL',
+  'RCR',
+  'LAHF',
+  'INC',
+  'CMC',
+  'ADCX',
+  'ADOX',
+];
 
 export interface GeneratorOptions {
   /** Only this mnemonic. */
@@ -193,7 +208,9 @@ export class Generator {
       case 4:
         return window + random.below(WINDOW_BYTES + 0x800);
       default:
-        return window + 0x100 + 8 * random.below((READ_ONLY_FROM - 0x200) / 8) + (random.chance(30) ? random.below(8) : 0);
+        return (
+          window + 0x100 + 8 * random.below((READ_ONLY_FROM - 0x200) / 8) + (random.chance(30) ? random.below(8) : 0)
+        );
     }
   }
 
@@ -230,7 +247,9 @@ export class Generator {
   private upper(addressSize: number, value: number): bigint {
     const bits = 8 * addressSize;
     const low = BigInt.asUintN(bits, BigInt(value));
-    return bits === 64 || this.random.chance(50) ? low : low | BigInt.asUintN(64, (this.random.bits64() >> BigInt(bits)) << BigInt(bits));
+    return bits === 64 || this.random.chance(50)
+      ? low
+      : low | BigInt.asUintN(64, (this.random.bits64() >> BigInt(bits)) << BigInt(bits));
   }
 
   /** A dividend whose high half seldom makes the quotient too large. */
@@ -352,7 +371,7 @@ export class Generator {
     }
     if (operand?.kind !== 'relative') return true;
     const next = CODE + test.codeOffset + instruction.length;
-    const bytes = instruction.mnemonic === 'Jcc' || draft.bytes.length > 2 ? this.relativeBytes(draft) : 1;
+    const bytes = draft.bytes.length - draft.displacementAt;
     if (bytes > 1 && random.chance(90)) {
       const distance = Number(this.codeTarget(test.codeOffset, 16)) - next;
       for (let i = 0; i < bytes; i++) draft.bytes[instruction.length - bytes + i] = distance >> (8 * i);
@@ -361,14 +380,6 @@ export class Generator {
     const relative = draft.instruction.operands.at(0);
     const landing = relative?.kind === 'relative' ? instruction.length + relative.displacement : 0;
     return landing < -2 || landing >= instruction.length;
-  }
-
-  /** Width of the displacement of a branch: one byte in 70 to 7F and E0 to E3 and EB, else that of the operand. */
-  private relativeBytes({ instruction, bytes }: Draft): number {
-    const short = bytes[bytes.length - 2];
-    const isShort = short >> 4 === 7 || (short >= 0xe0 && short <= 0xe3) || short === 0xeb;
-    if (isShort && bytes.at(-3) !== 0x0f && instruction.length <= 4) return 1;
-    return instruction.operandSize === 2 ? 2 : 4;
   }
 
   /** Puts a second instruction after the first: one that takes up its flags or registers. */
@@ -386,7 +397,7 @@ export class Generator {
     if (!draft || draft.instruction.operands.some((operand: Operand) => operand.kind === 'memory')) return;
     if (test.code.length + draft.bytes.length > 30 || test.codeOffset + test.code.length + 16 > CODE_BYTES) return;
     if (draft.instruction.mnemonic === 'Jcc') {
-      const bytes = this.relativeBytes(draft);
+      const bytes = draft.bytes.length - draft.displacementAt;
       // Forward, beyond the end of the case.
       for (let i = 0; i < bytes; i++) draft.bytes[draft.bytes.length - bytes + i] = i === 0 ? 1 + random.below(100) : 0;
       this.decodeAgain(draft, test.compatibility);

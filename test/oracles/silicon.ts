@@ -41,9 +41,9 @@ export class Silicon {
   run(cases: readonly Case[]): Outcome[] {
     const input = Buffer.alloc(cases.length * CASE_BYTES);
     cases.forEach((test, i) => encodeCase(test, input.subarray(i * CASE_BYTES, (i + 1) * CASE_BYTES)));
-    const { stdout } = spawnSync(this.harness, { input, maxBuffer: 1 << 30, timeout: 60_000 });
+    const { stdout } = spawnSync(this.harness, { input, maxBuffer: 1 << 30, timeout: 20_000 });
     const outcomes: Outcome[] = [];
-    for (let at = 0; at + RESULT_BYTES <= stdout.length; ) {
+    for (let at = 0; at + RESULT_BYTES <= stdout.length;) {
       const outcome = decodeResult(stdout, at);
       outcomes.push(outcome);
       at += RESULT_BYTES + outcome.changed.length;

@@ -2,7 +2,7 @@
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
 import { Gpr } from '../instruction';
-import type { Context } from './context';
+import type { Context, Size } from './context';
 import { WORD_SIZES, define, forms, type Definition } from './definition';
 import { pop, push } from './stack';
 
@@ -21,6 +21,15 @@ function loop(mnemonic: string, condition: ((c: Context) => Value) | undefined):
   );
 }
 
+/** #GP(0) if an address to go on at, `size` bytes wide, is not canonical: 8 bytes only exist in 64-bit mode. */
+function requireCanonical(c: Context, address: Value, size: Size): Value {
+  if (size < 8) return address;
+  const extended = w.shrS(w.shl(address, w.i64(16)), w.i64(16));
+  c.if(w.ne(extended, address), () => c.raise(GENERAL_PROTECTION));
+  return address;
+}
+
+const GENERAL_PROTECTION = 13;
 const ZERO_CONDITION = 4;
 
 function changeFlag(mnemonic: string, emit: (c: Context) => void): Definition {
@@ -34,7 +43,14 @@ const OVERFLOW = 1 << 11;
 
 export const control: readonly Definition[] = [
   define('JMP', forms(['']), (c) => c.jump(), { transfer: true }),
-  define('JMP', forms(['rm'], WORD_SIZES), (c, [target]) => c.jumpTo(c.read(target)), { transfer: true }),
+  define(
+    'JMP',
+    forms(['rm'], WORD_SIZES),
+    (c, [target]) => c.jumpTo(requireCanonical(c, c.read(target), target.size)),
+    {
+      transfer: true,
+    },
+  ),
   define('Jcc', forms(['']), (c, _operands, { condition }) => c.jumpIf(c.flags.condition(condition)), {
     traits: ['condition'],
     transfer: true,
@@ -59,7 +75,7 @@ export const control: readonly Definition[] = [
     'CALL',
     forms(['rm'], WORD_SIZES),
     (c, [target]) => {
-      const address = c.read(target);
+      const address = requireCanonical(c, c.read(target), target.size);
       push(c, target.size, c.nextAddress());
       c.jumpTo(address);
     },
@@ -71,6 +87,7 @@ export const control: readonly Definition[] = [
       forms([form]),
       (c, [extra], { operandSize }) => {
         const { value, release } = extra ? pop(c, operandSize, c.read(extra)) : pop(c, operandSize);
+        requireCanonical(c, value, operandSize);
         release();
         c.jumpTo(value);
       },
@@ -79,7 +96,7 @@ export const control: readonly Definition[] = [
   ),
   changeFlag('CLC', (c) => c.flags.setCarry(w.i64(0))),
   changeFlag('STC', (c) => c.flags.setCarry(w.i64(1))),
-  changeFlag('CMC', (c) => c.flags.setCarry(w.xor(c.let(c.flags.carry()), w.i64(1)))),
+  changeFlag('CMC', (c) => c.flags.setCarry(c.let(w.xor(c.flags.carry(), w.i64(1))))),
   changeFlag('CLD', (c) => c.setOtherFlags(w.and(c.otherFlags(), w.i32(~DF)))),
   changeFlag('STD', (c) => c.setOtherFlags(w.or(c.otherFlags(), w.i32(DF)))),
   changeFlag('LAHF', (c) => {

@@ -98,11 +98,11 @@ export const moves: readonly Definition[] = [
   define(
     'XLAT',
     forms(['m1']),
-    (c, [table]) => {
-      const va = c.let(c.offsetAddress(c.address(table), c.register(Gpr.RAX, 1)));
+    (c, [table], variant) => {
+      const va = c.displacedAddress(c.address(table), c.register(Gpr.RAX, 1), variant, 1, false);
       c.setRegister(Gpr.RAX, 1, c.load(va, 1));
     },
-    { traits: ['segmentation'] },
+    { traits: ['segmentation', 'addressSize'] },
   ),
   ...['NOP', 'PAUSE', 'LFENCE', 'MFENCE', 'SFENCE'].map((mnemonic) =>
     // NOP is also ENDBR64 (without IBT), prefetches and hint NOPs: their operand is not touched. One processor that
