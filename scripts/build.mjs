@@ -1,9 +1,10 @@
 // Bundles the extension, the two servers and the command line into dist/. `--watch` rebuilds on change; `--tests` also
 // bundles the editor suite into out/.
-import { chmod, copyFile, mkdir } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
+import { thirdPartyNotices } from './lib/notices.mjs';
 import { dist, main, out, root } from './lib/project.mjs';
 
 /** Runs in Node of the extension host or of a process of its own. */
@@ -75,7 +76,9 @@ export async function build({ tests = false, watch = false } = {}) {
     console.log('build: watching for changes (Ctrl+C ends)');
     return;
   }
-  await Promise.all(bundles.map((bundle) => esbuild.build(options(bundle))));
+  const results = await Promise.all(bundles.map((bundle) => esbuild.build({ ...options(bundle), metafile: true })));
+  const notices = thirdPartyNotices(results.map(({ metafile }) => metafile));
+  await writeFile(join(dist, 'THIRD-PARTY-NOTICES.txt'), notices);
   for (const { executable, outfile } of bundles) if (executable) await chmod(join(dist, outfile), 0o755);
 }
 
