@@ -96,7 +96,7 @@ export function restoredFlags(state: CpuState, image: number, size: number, cpl:
   const old = state.rflags;
   let mask = ALWAYS_RESTORED;
   if (size > 2) mask |= Flag.AC | Flag.ID | also;
-  if (cpl <= ((old >>> 12) & 3)) mask |= Flag.IF;
+  if (cpl <= state.iopl) mask |= Flag.IF;
   if (cpl === 0) mask |= Flag.IOPL;
   return (old & ~mask) | (image & mask);
 }

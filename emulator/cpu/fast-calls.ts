@@ -45,7 +45,7 @@ export function executeSyscall(cpu: Cpu, _instruction: Instruction): void {
     if (!state.protectedMode) throw new GuestException(Vector.UD);
     gpr[Gpr.RCX] = low32(cpu.nextAddress);
     cpu.nextAddress = low32(state.star);
-    state.rflags &= ~(Flag.VM | Flag.IF | Flag.RF);
+    state.setControlFlags(Flag.VM | Flag.IF | Flag.RF, false);
     enterKernel(cpu, CODE32);
     return;
   }
@@ -91,7 +91,7 @@ function sysretAmd(cpu: Cpu, to64: boolean): void {
   if (!(state.efer & Efer.SCE)) throw new GuestException(Vector.UD);
   if (!state.protectedMode || state.cpl !== 0) throw new GuestException(Vector.GP, 0);
   if (state.mode64) state.rflags = Number(state.gpr[Gpr.R11] & BigInt(SYSRET_FLAGS)) | Flag.FIXED;
-  else state.rflags |= Flag.IF;
+  else state.setControlFlags(Flag.IF, true);
   returnToUser(cpu, to64, to64 ? state.gpr[Gpr.RCX] : low32(state.gpr[Gpr.RCX]));
   state.segments[Seg.SS].selector = (sysretSelector(cpu) + 8) | 3;
 }
@@ -119,7 +119,7 @@ export function executeSysenter(cpu: Cpu, _instruction: Instruction): void {
   const { state } = cpu;
   const selector = sysenterSelector(cpu);
   const { longMode } = state;
-  state.rflags &= ~(Flag.VM | Flag.IF);
+  state.setControlFlags(Flag.VM | Flag.IF, false);
   state.gpr[Gpr.RSP] = longMode ? state.sysenterEsp : low32(state.sysenterEsp);
   cpu.nextAddress = longMode ? state.sysenterEip : low32(state.sysenterEip);
   setFlatSegment(state.segments[Seg.CS], selector, longMode ? CODE64 : CODE32);

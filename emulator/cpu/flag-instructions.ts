@@ -9,12 +9,12 @@ import { Flag } from './state';
 /** CLI and STI need CPL <= IOPL. */
 function requireIoPrivilege(cpu: Cpu): void {
   const { state } = cpu;
-  if (state.protectedMode && state.cpl > ((state.rflags >>> 12) & 3)) throw new GuestException(Vector.GP, 0);
+  if (state.protectedMode && state.cpl > state.iopl) throw new GuestException(Vector.GP, 0);
 }
 
 export function executeCli(cpu: Cpu, _instruction: Instruction): void {
   requireIoPrivilege(cpu);
-  cpu.state.rflags &= ~Flag.IF;
+  cpu.state.setControlFlags(Flag.IF, false);
   cpu.modeChanged();
 }
 
@@ -23,7 +23,7 @@ export function executeSti(cpu: Cpu, _instruction: Instruction): void {
   requireIoPrivilege(cpu);
   const { state } = cpu;
   if (!state.flag(Flag.IF)) state.interruptShadow = 'sti';
-  state.rflags |= Flag.IF;
+  state.setControlFlags(Flag.IF, true);
   cpu.modeChanged();
 }
 
@@ -40,7 +40,7 @@ export function executePopf(cpu: Cpu, instruction: Instruction): void {
 function setAlignmentCheck(cpu: Cpu, set: boolean): void {
   const { state } = cpu;
   if (!cpu.model.features.has('SMAP') || state.cpl !== 0) throw new GuestException(Vector.UD);
-  state.rflags = set ? state.rflags | Flag.AC : state.rflags & ~Flag.AC;
+  state.setControlFlags(Flag.AC, set);
   cpu.modeChanged();
 }
 

@@ -204,7 +204,7 @@ function flagsImage(state: CpuState, delivery: Delivery): bigint {
 /** What delivery does to RFLAGS (SDM vol. 3, section 6.12.1.2): an interrupt gate clears IF, a trap gate does not. */
 function clearFlags(state: CpuState, gateType: SystemType): void {
   const interruptGate = gateType === SystemType.INTERRUPT_GATE || gateType === SystemType.INTERRUPT_GATE16;
-  state.rflags &= ~(Flag.TF | Flag.NT | Flag.RF | Flag.VM | (interruptGate ? Flag.IF : 0));
+  state.setControlFlags(Flag.TF | Flag.NT | Flag.RF | Flag.VM | (interruptGate ? Flag.IF : 0), false);
 }
 
 /** IA-32e mode (SDM vol. 3, section 6.14): 16-byte gates, an aligned 64-bit frame with SS:RSP always in it. */
@@ -316,5 +316,5 @@ function enterRealMode(cpu: Cpu, delivery: Delivery): void {
   cs.selector = Number(target >> 16n);
   cs.base = BigInt(cs.selector << 4);
   cpu.nextAddress = target & 0xffffn;
-  state.rflags &= ~(Flag.IF | Flag.TF | Flag.AC | Flag.RF);
+  state.setControlFlags(Flag.IF | Flag.TF | Flag.AC | Flag.RF, false);
 }

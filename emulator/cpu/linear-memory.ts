@@ -10,7 +10,6 @@ import { Cr0, Flag } from './state';
 export type AccessSize = 1 | 2 | 4 | 8;
 
 const PAGE_OFFSET = 0xfff;
-const MASK_64 = 0xffffffffffffffffn;
 
 /** `PageAccess` of a data access at the current privilege level. */
 export function dataAccess(cpu: Cpu): number {
@@ -22,31 +21,45 @@ export function isCanonical(va: bigint): boolean {
   return BigInt.asUintN(64, BigInt.asIntN(48, va)) === BigInt.asUintN(64, va);
 }
 
+/** `isCanonical` on the high half of an address. */
+function isCanonicalHigh(high: number): boolean {
+  const top = high >>> 15;
+  return top === 0 || top === 0x1ffff;
+}
+
 /**
- * Physical address of `va` for an access of `PageAccess` bits within one page. Throws #PF. Outside long mode linear
- * addresses have 32 bits and wrap.
+ * Physical address of `va` for an access of `PageAccess` bits within one page. Throws `nonCanonical` (0) or #PF. Outside
+ * long mode linear addresses have 32 bits and wrap.
  */
-export function translate(cpu: Cpu, va: bigint, access: number): number {
-  const linear = cpu.state.longMode ? va & MASK_64 : va & 0xffffffffn;
-  const low = Number(linear & 0xffffffffn);
-  if (!cpu.paging.walk(Number(linear >> 32n), low, access)) {
-    throw new GuestException(Vector.PF, cpu.paging.errorCode, linear);
+function translate(cpu: Cpu, va: bigint, access: number, nonCanonical: Vector): number {
+  const { longMode } = cpu.state;
+  const low = Number(va & 0xffffffffn);
+  const high = longMode ? Number((va >> 32n) & 0xffffffffn) : 0;
+  if (longMode && !isCanonicalHigh(high)) throw new GuestException(nonCanonical, 0);
+  if (!cpu.paging.walk(high, low, access)) {
+    throw new GuestException(Vector.PF, cpu.paging.errorCode, (BigInt(high) << 32n) | BigInt(low));
   }
   return cpu.paging.page + (low & PAGE_OFFSET);
 }
 
+/** Physical addresses of an access that crosses into a second page, `first` bytes being in the first one. */
+function translateSplit(cpu: Cpu, va: bigint, first: number, access: number, nonCanonical: Vector): [number, number] {
+  const second = va + BigInt(first);
+  // The end of the canonical range is noticed before anything that paging says about the first page.
+  if (cpu.state.longMode && !isCanonical(second)) throw new GuestException(nonCanonical, 0);
+  const lowPa = translate(cpu, va, access, nonCanonical);
+  return [lowPa, translate(cpu, second, access, nonCanonical)];
+}
+
 /** Reads `size` bytes, little-endian. Throws #PF, or `nonCanonical` (by default #GP(0)). */
 export function readLinear(cpu: Cpu, va: bigint, size: AccessSize, access: number, nonCanonical = Vector.GP): bigint {
-  requireCanonical(cpu, va, size, nonCanonical);
   requireAligned(cpu, va, size, access);
-  const offset = Number(va & 0xfffn);
+  const first = bytesInPage(va);
   let value: bigint;
-  if (offset + size <= PAGE_OFFSET + 1) {
-    value = readPhysical(cpu, translate(cpu, va, access), size);
+  if (size <= first) {
+    value = readPhysical(cpu, translate(cpu, va, access, nonCanonical), size);
   } else {
-    const first = PAGE_OFFSET + 1 - offset;
-    const lowPa = translate(cpu, va, access);
-    const highPa = translate(cpu, va + BigInt(first), access);
+    const [lowPa, highPa] = translateSplit(cpu, va, first, access, nonCanonical);
     value = 0n;
     for (let byte = size - 1; byte >= 0; byte--) {
       value = (value << 8n) | readPhysical(cpu, byte < first ? lowPa + byte : highPa + byte - first, 1);
@@ -65,15 +78,12 @@ export function writeLinear(
   access: number,
   nonCanonical = Vector.GP,
 ): void {
-  requireCanonical(cpu, va, size, nonCanonical);
   requireAligned(cpu, va, size, access);
-  const offset = Number(va & 0xfffn);
-  if (offset + size <= PAGE_OFFSET + 1) {
-    writePhysical(cpu, translate(cpu, va, access | PageAccess.WRITE), size, value);
+  const first = bytesInPage(va);
+  if (size <= first) {
+    writePhysical(cpu, translate(cpu, va, access | PageAccess.WRITE, nonCanonical), size, value);
   } else {
-    const first = PAGE_OFFSET + 1 - offset;
-    const lowPa = translate(cpu, va, access | PageAccess.WRITE);
-    const highPa = translate(cpu, va + BigInt(first), access | PageAccess.WRITE);
+    const [lowPa, highPa] = translateSplit(cpu, va, first, access | PageAccess.WRITE, nonCanonical);
     for (let byte = 0; byte < size; byte++) {
       const pa = byte < first ? lowPa + byte : highPa + byte - first;
       writePhysical(cpu, pa, 1, (value >> BigInt(8 * byte)) & 0xffn);
@@ -84,23 +94,25 @@ export function writeLinear(
 
 /** Throws what writing `length` bytes (at most a page) at `va` would throw. A and D bits are set as by the write. */
 export function requireWritable(cpu: Cpu, va: bigint, length: number, access: number, nonCanonical = Vector.GP): void {
-  requireCanonical(cpu, va, length, nonCanonical);
   if (length <= 8) requireAligned(cpu, va, length, access);
-  translate(cpu, va, access | PageAccess.WRITE);
-  if (Number(va & 0xfffn) + length > PAGE_OFFSET + 1) {
-    translate(cpu, va + BigInt(length - 1), access | PageAccess.WRITE);
-  }
+  const first = bytesInPage(va);
+  if (length <= first) translate(cpu, va, access | PageAccess.WRITE, nonCanonical);
+  else translateSplit(cpu, va, first, access | PageAccess.WRITE, nonCanonical);
 }
 
-function requireCanonical(cpu: Cpu, va: bigint, length: number, vector: number): void {
-  if (!cpu.state.longMode) return;
-  if (!isCanonical(va) || !isCanonical(va + BigInt(length - 1))) throw new GuestException(vector, 0);
-}
-
-/** Alignment checking (SDM vol. 3, section 6.15, interrupt 17): #AC(0) for explicit accesses at CPL 3 with CR0.AM and AC. */
+/**
+ * Alignment checking (SDM vol. 3, section 6.15, interrupt 17): #AC(0) for explicit accesses at CPL 3 with CR0.AM and AC.
+ * A non-canonical address is left to raise its own exception.
+ */
 function requireAligned(cpu: Cpu, va: bigint, size: number, access: number): void {
   if (!(access & PageAccess.USER) || access & PageAccess.IMPLICIT || Number(va & 7n) % size === 0) return;
-  if (cpu.state.cr0 & Cr0.AM && cpu.state.flag(Flag.AC)) throw new GuestException(Vector.AC, 0);
+  if (!(cpu.state.cr0 & Cr0.AM) || !cpu.state.flag(Flag.AC)) return;
+  if (!cpu.state.longMode || isCanonical(va)) throw new GuestException(Vector.AC, 0);
+}
+
+/** Bytes from `va` to the end of its page. */
+function bytesInPage(va: bigint): number {
+  return PAGE_OFFSET + 1 - Number(va & 0xfffn);
 }
 
 function readPhysical(cpu: Cpu, pa: number, size: AccessSize): bigint {

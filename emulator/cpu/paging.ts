@@ -95,13 +95,17 @@ export class Paging {
   private noExecute = false;
   private frame = 0;
   private high = 0;
+  /** RAM as 32-bit words: entries are aligned. */
+  private readonly words: Int32Array;
 
   constructor(
     private readonly state: CpuState,
     private readonly memory: PhysicalMemory,
     private readonly bus: Bus,
     private readonly model: CpuModel,
-  ) {}
+  ) {
+    this.words = new Int32Array(memory.bytes.buffer, memory.bytes.byteOffset, memory.size / 4);
+  }
 
   /**
    * Translates the linear address `vaHigh:vaLow` (halves as int32 or uint32; canonical) for an access of `PageAccess`
@@ -304,13 +308,17 @@ export class Paging {
   }
 
   private readEntry32(pa: number): number {
-    if (this.memory.contains(pa, 4)) return this.memory.readU32(pa) | 0;
+    if (pa < this.memory.size) return this.words[pa / 4];
     return Number(this.bus.readMemory(pa, 4)) | 0;
   }
 
   /** Low half of an eight-byte entry; the high half goes to `high`. */
   private readEntry64(pa: number): number {
-    this.high = this.readEntry32(pa + 4);
-    return this.readEntry32(pa);
+    if (pa < this.memory.size) {
+      this.high = this.words[pa / 4 + 1];
+      return this.words[pa / 4];
+    }
+    this.high = Number(this.bus.readMemory(pa + 4, 4)) | 0;
+    return Number(this.bus.readMemory(pa, 4)) | 0;
   }
 }

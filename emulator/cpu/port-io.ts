@@ -17,7 +17,7 @@ const IO_MAP_BASE = 102;
 /** CPL > IOPL: each port needs a clear bit in the TSS's I/O permission bitmap, else #GP(0). */
 function requirePortAccess(cpu: Cpu, port: number, size: PortSize): void {
   const { state } = cpu;
-  if (!state.protectedMode || state.cpl <= ((state.rflags >>> 12) & 3)) return;
+  if (!state.protectedMode || state.cpl <= state.iopl) return;
   const { tr } = state;
   const type: SystemType = tr.type;
   const wide = !tr.unusable && type === SystemType.TSS_BUSY;

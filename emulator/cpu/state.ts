@@ -198,13 +198,11 @@ export class CpuState {
   /** HLT was executed; an interrupt ends it. */
   halted = false;
 
-  private readonly i64: BigInt64Array;
   private readonly u64: BigUint64Array;
   private readonly u32: Uint32Array;
 
   constructor(memory: WebAssembly.Memory) {
     const { buffer } = memory;
-    this.i64 = new BigInt64Array(buffer, 0, 64);
     this.u64 = new BigUint64Array(buffer, 0, 64);
     this.u32 = new Uint32Array(buffer, 0, 128);
     this.gpr = new BigUint64Array(buffer, layout.GPR, 16);
@@ -225,17 +223,20 @@ export class CpuState {
     this.u64[layout.RIP >> 3] = value;
   }
 
-  /** RFLAGS, bits 0..21; reading works out the six status flags, writing sets them all. */
+  /** RFLAGS, bits 0..21; reading works out the six status flags, writing sets them all. In halves: no 64-bit numbers. */
   get rflags(): number {
-    const result = this.i64[layout.FLAG_RESULT >> 3];
-    const carries = this.i64[layout.FLAG_CARRIES >> 3];
-    let flags = this.u32[layout.FLAGS_REST >> 2] | Flag.FIXED;
-    if (carries < 0n) flags |= Flag.CF;
-    if (BigInt.asIntN(64, carries ^ (carries << 1n)) < 0n) flags |= Flag.OF;
-    if (carries & 8n) flags |= Flag.AF;
-    if (result === 0n) flags |= Flag.ZF;
-    if (result < 0n !== ((carries & 1n) !== 0n)) flags |= Flag.SF;
-    let parity = Number((result ^ (carries >> 16n)) & 0xffn);
+    const { u32 } = this;
+    const resultLow = u32[layout.FLAG_RESULT >> 2];
+    const resultHigh = u32[(layout.FLAG_RESULT >> 2) + 1];
+    const carriesLow = u32[layout.FLAG_CARRIES >> 2];
+    const carriesHigh = u32[(layout.FLAG_CARRIES >> 2) + 1];
+    let flags = u32[layout.FLAGS_REST >> 2] | Flag.FIXED;
+    if (carriesHigh >>> 31) flags |= Flag.CF;
+    if ((carriesHigh ^ (carriesHigh << 1)) >>> 31) flags |= Flag.OF;
+    if (carriesLow & 8) flags |= Flag.AF;
+    if ((resultLow | resultHigh) === 0) flags |= Flag.ZF;
+    if (resultHigh >>> 31 !== (carriesLow & 1)) flags |= Flag.SF;
+    let parity = (resultLow ^ (carriesLow >>> 16)) & 0xff;
     parity ^= parity >> 4;
     parity ^= parity >> 2;
     parity ^= parity >> 1;
@@ -245,22 +246,37 @@ export class CpuState {
   set rflags(value: number) {
     // ZF decides whether the result is zero; the sign is then corrected by bit 0 of the carries, the parity of the
     // low byte by bit 16 (isa/semantics/flags.ts describes the representation).
-    const result = value & Flag.ZF ? 0n : 1n << 8n;
-    let carries = 0n;
-    if (value & Flag.CF) carries |= 1n << 63n;
-    if (((value & Flag.OF) !== 0) !== ((value & Flag.CF) !== 0)) carries |= 1n << 62n;
-    if (value & Flag.AF) carries |= 8n;
-    if (value & Flag.SF) carries |= 1n;
-    if (!(value & Flag.PF)) carries |= 1n << 16n;
-    this.i64[layout.FLAG_RESULT >> 3] = result;
-    this.i64[layout.FLAG_CARRIES >> 3] = BigInt.asIntN(64, carries);
-    this.u32[layout.FLAGS_REST >> 2] = (value & ~STATUS_FLAGS) | Flag.FIXED;
+    const { u32 } = this;
+    let carriesLow = 0;
+    let carriesHigh = 0;
+    if (value & Flag.CF) carriesHigh |= 1 << 31;
+    if (((value & Flag.OF) !== 0) !== ((value & Flag.CF) !== 0)) carriesHigh |= 1 << 30;
+    if (value & Flag.AF) carriesLow |= 8;
+    if (value & Flag.SF) carriesLow |= 1;
+    if (!(value & Flag.PF)) carriesLow |= 1 << 16;
+    u32[layout.FLAG_RESULT >> 2] = value & Flag.ZF ? 0 : 1 << 8;
+    u32[(layout.FLAG_RESULT >> 2) + 1] = 0;
+    u32[layout.FLAG_CARRIES >> 2] = carriesLow;
+    u32[(layout.FLAG_CARRIES >> 2) + 1] = carriesHigh;
+    u32[layout.FLAGS_REST >> 2] = (value & ~STATUS_FLAGS) | Flag.FIXED;
+  }
+
+  /** Sets or clears flags that are not status flags: those stay as they are, unevaluated. */
+  setControlFlags(mask: number, set: boolean): void {
+    const index = layout.FLAGS_REST >> 2;
+    if (set) this.u32[index] |= mask & ~STATUS_FLAGS;
+    else this.u32[index] &= ~mask | STATUS_FLAGS;
   }
 
   /** One flag or several; true if any of them is set. Cheap for the ones that are not status flags. */
   flag(mask: number): boolean {
     if ((mask & STATUS_FLAGS) === 0) return (this.u32[layout.FLAGS_REST >> 2] & mask) !== 0;
     return (this.rflags & mask) !== 0;
+  }
+
+  /** I/O privilege level, 0..3. */
+  get iopl(): number {
+    return (this.u32[layout.FLAGS_REST >> 2] >>> 12) & 3;
   }
 
   /** Long mode is active: EFER.LMA. */
