@@ -1,6 +1,6 @@
 /** Debug registers and debug exceptions (SDM vol. 3, chapter 17). */
 import { GuestException, Vector } from './exceptions';
-import { Cr4, Flag, type CpuState } from './state';
+import { Cr4, type CpuState } from './state';
 
 /** DR6 bits. */
 export const enum Dr6 {
@@ -159,9 +159,4 @@ export function debugTrapAfter(completed: CompletedInstruction): DebugTrapDecisi
   const trapFlag = fast ? completed.trapFlagAfter : completed.trapFlagBefore && !entered;
   const step = trapFlag && (!completed.branchTrapFlag || completed.branched);
   return { deliver: breakpoints | (step ? Dr6.BS : 0), hold: 0 };
-}
-
-/** RF suppresses instruction breakpoints for one instruction. */
-export function breakpointsSuppressed(state: CpuState): boolean {
-  return state.flag(Flag.RF);
 }

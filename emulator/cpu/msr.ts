@@ -5,143 +5,28 @@
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
 import { APIC_BASE_RESET, ApicBase } from './apic-base';
 import type { Cpu } from './cpu';
-import type { CpuModel, Feature } from './cpuid';
-import { GuestException, Vector } from './exceptions';
-import { isCanonical } from './linear-memory';
+import type { CpuModel } from './cpuid';
+import { amdRegisters } from './msr-amd';
+import {
+  address,
+  constant,
+  field,
+  fieldMask,
+  fieldsInState,
+  flag,
+  generalProtection,
+  held,
+  type MsrDescription,
+  onVendor,
+  segmentBase,
+  withFeature,
+} from './msr-description';
+import { memoryTypeRegisters } from './msr-memory-types';
 import { readEdxEax, writeEdxEax } from './registers';
 import { Efer, type CpuState } from './state';
 import { readTimestamp } from './timestamp';
 
-/** A named group of bits. */
-export interface MsrField {
-  readonly name: string;
-  readonly low: number;
-  readonly width: number;
-  readonly meaning: string;
-}
-
-export type MsrGroup =
-  'system call' | 'segment bases' | 'time' | 'memory types' | 'speculation' | 'debug' | 'processor';
-
-export interface MsrDescription {
-  readonly number: number;
-  /** Name in the SDM (or the APM for AMD's own). */
-  readonly name: string;
-  /** Name in Linux's msr-index.h. */
-  readonly linuxName: string;
-  readonly group: MsrGroup;
-  readonly meaning: string;
-  /** 'address': the whole value is a linear address, to be shown with its symbol. */
-  readonly content: 'fields' | 'address' | 'number';
-  readonly fields: readonly MsrField[];
-  /** Whether the CPU model has the register. */
-  available(model: CpuModel): boolean;
-  /** The value; throws #GP(0) if the register is write-only. */
-  read(cpu: Cpu): bigint;
-  /** Throws #GP(0) on a reserved bit, a bad value, or if the register is read-only. */
-  write(cpu: Cpu, value: bigint): void;
-}
-
-function generalProtection(): never {
-  throw new GuestException(Vector.GP, 0);
-}
-
-const field = (name: string, low: number, width: number, meaning: string): MsrField => ({ name, low, width, meaning });
-const flag = (name: string, bit: number, meaning: string): MsrField => field(name, bit, 1, meaning);
-
-/** Bits of all fields together: for many registers exactly those that may be written. */
-function fieldMask(fields: readonly MsrField[]): bigint {
-  return fields.reduce((mask, { low, width }) => mask | (((1n << BigInt(width)) - 1n) << BigInt(low)), 0n);
-}
-
-const onEvery = (_model: CpuModel): boolean => true;
-const onVendor = (vendor: CpuModel['vendor']) => (model: CpuModel) => model.vendor === vendor;
-const withFeature = (feature: Feature) => (model: CpuModel) => model.features.has(feature);
-
-type Text = Pick<MsrDescription, 'number' | 'name' | 'linuxName' | 'group' | 'meaning'>;
-
-/** 64-bit state fields that an MSR holds. */
-type StateKey =
-  | 'star' | 'lstar' | 'cstar' | 'fmask' | 'kernelGsBase' | 'tscAux' | 'sysenterCs' | 'sysenterEsp' | 'sysenterEip'; // prettier-ignore
-
-/** A linear address kept in `CpuState`; must be canonical. */
-function address(text: Text, key: StateKey, available = onEvery): MsrDescription {
-  return {
-    ...text,
-    content: 'address',
-    fields: [],
-    available,
-    read: (cpu) => cpu.state[key],
-    write(cpu, value) {
-      if (!isCanonical(value)) generalProtection();
-      cpu.state[key] = value;
-    },
-  };
-}
-
-/** Bit fields kept in `CpuState`; bits of no field are reserved. */
-function fieldsInState(text: Text, key: StateKey, fields: readonly MsrField[], available = onEvery): MsrDescription {
-  const reserved = ~fieldMask(fields);
-  return {
-    ...text,
-    content: 'fields',
-    fields,
-    available,
-    read: (cpu) => cpu.state[key],
-    write(cpu, value) {
-      if (value & reserved) generalProtection();
-      cpu.state[key] = value;
-    },
-  };
-}
-
-interface HeldOptions {
-  readonly fields?: readonly MsrField[];
-  readonly reset?: bigint;
-  /** Bits that may be written; default: those of the fields, or all if there are none. */
-  readonly writable?: bigint;
-  readonly valid?: (value: bigint) => boolean;
-  readonly available?: (model: CpuModel) => boolean;
-}
-
-/** A register that only holds what was written. */
-function held(text: Text, options: HeldOptions = {}): MsrDescription {
-  const { fields = [], reset = 0n, valid = () => true, available = onEvery } = options;
-  const reserved = ~(options.writable ?? (fields.length > 0 ? fieldMask(fields) : (1n << 64n) - 1n));
-  return {
-    ...text,
-    content: fields.length > 0 ? 'fields' : 'number',
-    fields,
-    available,
-    read: (cpu) => cpu.state.otherMsrs.get(text.number) ?? reset,
-    write(cpu, value) {
-      if (value & reserved || !valid(value)) generalProtection();
-      cpu.state.otherMsrs.set(text.number, value);
-    },
-  };
-}
-
-/** A register with a fixed value: writing raises #GP(0). */
-function constant(text: Text, value: bigint, available = onEvery, fields: readonly MsrField[] = []): MsrDescription {
-  const content = fields.length > 0 ? 'fields' : 'number';
-  return { ...text, content, fields, available, read: () => value, write: generalProtection };
-}
-
-/** The hidden base of FS or GS. */
-function segmentBase(text: Text, seg: Seg): MsrDescription {
-  return {
-    ...text,
-    content: 'address',
-    fields: [],
-    available: onEvery,
-    read: (cpu) => cpu.state.segments[seg].base,
-    write(cpu, value) {
-      if (!isCanonical(value)) generalProtection();
-      cpu.state.segments[seg].base = value;
-      cpu.modeChanged();
-    },
-  };
-}
+export type { MsrDescription, MsrField, MsrGroup } from './msr-description';
 
 const EFER_FIELDS = [
   flag('SCE', 0, 'SYSCALL and SYSRET enabled'),
@@ -295,154 +180,6 @@ const predictionCommand: MsrDescription = {
   },
 };
 
-const PAT_TYPES = 'memory type: 0 UC, 1 WC, 4 WT, 5 WP, 6 WB, 7 UC-';
-const PAT_FIELDS = [0, 1, 2, 3, 4, 5, 6, 7].map((index) => field(`PA${index}`, 8 * index, 3, PAT_TYPES));
-
-function isMemoryType(type: number): boolean {
-  return type <= 7 && type !== 2 && type !== 3;
-}
-
-/** Variable and fixed memory-type range registers (SDM vol. 3, section 12.11). */
-const MTRR_VARIABLE = 8;
-const MTRR_FIXED: readonly (readonly [number, string])[] = [
-  [0x250, '64K_00000'],
-  [0x258, '16K_80000'],
-  [0x259, '16K_A0000'],
-  ...Array.from({ length: 8 }, (_, index): [number, string] => [
-    0x268 + index,
-    `4K_${(0xc0000 + 0x8000 * index).toString(16).toUpperCase()}`,
-  ]),
-];
-
-function memoryTypeRange(
-  number: number,
-  name: string,
-  linuxName: string,
-  meaning: string,
-  options: HeldOptions,
-): MsrDescription {
-  return held(
-    { number, name, linuxName, group: 'memory types', meaning },
-    { available: withFeature('MTRR'), ...options },
-  );
-}
-
-const mtrrs: readonly MsrDescription[] = [
-  constant(
-    {
-      number: 0xfe,
-      name: 'IA32_MTRRCAP',
-      linuxName: 'MSR_MTRRcap',
-      group: 'memory types',
-      meaning: 'Memory-type range registers there are',
-    },
-    0x508n,
-    withFeature('MTRR'),
-    [field('VCNT', 0, 8, 'variable ranges'), flag('FIX', 8, 'fixed ranges'), flag('WC', 10, 'write-combining type')],
-  ),
-  ...Array.from({ length: MTRR_VARIABLE }, (_, index) => [
-    memoryTypeRange(
-      0x200 + 2 * index,
-      `IA32_MTRR_PHYSBASE${index}`,
-      `MTRRphysBase_MSR(${index})`,
-      'Variable range: base and type',
-      {
-        fields: [field('Type', 0, 8, PAT_TYPES), field('PhysBase', 12, 28, 'physical page')],
-        valid: (value) => isMemoryType(Number(value & 0xffn)),
-      },
-    ),
-    memoryTypeRange(
-      0x201 + 2 * index,
-      `IA32_MTRR_PHYSMASK${index}`,
-      `MTRRphysMask_MSR(${index})`,
-      'Variable range: mask',
-      {
-        fields: [flag('V', 11, 'valid'), field('PhysMask', 12, 28, 'address mask')],
-      },
-    ),
-  ]).flat(),
-  ...MTRR_FIXED.map(([number, range]) =>
-    memoryTypeRange(number, `IA32_MTRR_FIX${range}`, `MSR_MTRRfix${range}`, 'Fixed range: eight memory types', {
-      valid: (value) =>
-        [0, 1, 2, 3, 4, 5, 6, 7].every((byte) => isMemoryType(Number((value >> BigInt(8 * byte)) & 0xffn))),
-    }),
-  ),
-  memoryTypeRange(0x2ff, 'IA32_MTRR_DEF_TYPE', 'MSR_MTRRdefType', 'Default memory type', {
-    fields: [
-      field('Type', 0, 8, PAT_TYPES),
-      flag('FE', 10, 'fixed ranges enabled'),
-      flag('E', 11, 'memory-type ranges enabled'),
-    ],
-    valid: (value) => isMemoryType(Number(value & 0xffn)),
-  }),
-];
-
-/** AMD's own registers (APM vol. 2, appendix A.2; PPR for family 17h). */
-const amdRegisters: readonly MsrDescription[] = [
-  ...[0, 1, 2, 3].flatMap((index) => [
-    held(
-      {
-        number: 0xc0010000 + index,
-        name: `PerfEvtSel${index}`,
-        linuxName: `MSR_K7_EVNTSEL${index}`,
-        group: 'processor',
-        meaning: `Selects the event that counter ${index} counts`,
-      },
-      { available: onVendor('amd') },
-    ),
-    held(
-      {
-        number: 0xc0010004 + index,
-        name: `PerfCtr${index}`,
-        linuxName: `MSR_K7_PERFCTR${index}`,
-        group: 'processor',
-        meaning: `Performance counter ${index}`,
-      },
-      { available: onVendor('amd') },
-    ),
-  ]),
-  held(
-    {
-      number: 0xc0010010,
-      name: 'SYS_CFG',
-      linuxName: 'MSR_AMD64_SYSCFG',
-      group: 'processor',
-      meaning: 'System configuration',
-    },
-    { available: onVendor('amd') },
-  ),
-  held(
-    {
-      number: 0xc0010015,
-      name: 'HWCR',
-      linuxName: 'MSR_K7_HWCR',
-      group: 'processor',
-      meaning: 'Hardware configuration',
-    },
-    { available: onVendor('amd') },
-  ),
-  held(
-    {
-      number: 0xc0010055,
-      name: 'IntPendMsg',
-      linuxName: 'MSR_K8_INT_PENDING_MSG',
-      group: 'processor',
-      meaning: 'Interrupt-pending message and C1E control',
-    },
-    { available: onVendor('amd') },
-  ),
-  held(
-    {
-      number: 0xc0011029,
-      name: 'DE_CFG',
-      linuxName: 'MSR_AMD64_DE_CFG',
-      group: 'speculation',
-      meaning: 'Decode configuration',
-    },
-    { available: onVendor('amd'), fields: [flag('LfenceSerialize', 1, 'LFENCE waits for all earlier instructions')] },
-  ),
-];
-
 /** Every register this emulator has, by number. */
 export const msrs: readonly MsrDescription[] = [
   timeStampCounter,
@@ -483,7 +220,7 @@ export const msrs: readonly MsrDescription[] = [
     ),
     write: () => undefined,
   },
-  ...mtrrs,
+  ...memoryTypeRegisters,
   sysenterCs,
   address(
     {
@@ -539,21 +276,6 @@ export const msrs: readonly MsrDescription[] = [
         flag('LBR', 0, 'record last branches'),
         flag('BTF', 1, 'single-step on branches: RFLAGS.TF traps after branches only'),
       ],
-    },
-  ),
-  held(
-    {
-      number: 0x277,
-      name: 'IA32_PAT',
-      linuxName: 'MSR_IA32_CR_PAT',
-      group: 'memory types',
-      meaning: 'Page attribute table',
-    },
-    {
-      fields: PAT_FIELDS,
-      reset: 0x0007040600070406n,
-      valid: (value) => PAT_FIELDS.every(({ low }) => isMemoryType(Number((value >> BigInt(low)) & 7n))),
-      available: withFeature('PAT'),
     },
   ),
   efer,

@@ -3,6 +3,7 @@ import { debugTrapAfter, type CompletedInstruction } from '../../../emulator/cpu
 import { GuestException, Vector } from '../../../emulator/cpu/exceptions';
 import {
   acceptsInterrupt,
+  acceptsNmi,
   deliverDebugTrap,
   deliverException,
   deliverInterrupt,
@@ -111,6 +112,7 @@ describe('interrupt delivery in IA-32e mode', () => {
     gate64(cpu, Vector.NMI, HANDLER);
     deliverNmi(cpu);
     assert.equal(cpu.state.nmiBlocked, true);
+    assert.equal(acceptsNmi(cpu.state), false);
     execute(cpu, 'IRET');
     assert.equal(cpu.state.nmiBlocked, false);
   });
