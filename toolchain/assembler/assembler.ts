@@ -105,6 +105,8 @@ class Assembler {
   private macroCounter = 0;
   private readonly statements: SourceLine[] = [];
   private stopped = false;
+  /** A file could not be included: what it may define is not worth an error of its own. */
+  private missesInclude = false;
 
   constructor(
     private readonly source: { path: string; text: string },
@@ -118,7 +120,10 @@ class Assembler {
     const { source, options, assembly } = this;
     const usesPreprocessor = options.preprocess ?? !source.path.endsWith('.s');
     const preprocessed = usesPreprocessor ? preprocess(source, options) : undefined;
-    if (preprocessed !== undefined) assembly.diagnostics.push(...preprocessed.diagnostics);
+    if (preprocessed !== undefined) {
+      assembly.diagnostics.push(...preprocessed.diagnostics);
+      this.missesInclude = preprocessed.includes.some(({ path }) => path === undefined);
+    }
     this.input.push(preprocessed?.lines ?? plainLines(source.path, source.text), false, 0);
     const left = (depth: number): void => {
       for (const line of this.conditionals.unwind(depth)) {
@@ -162,6 +167,7 @@ class Assembler {
       this.labelsAndRest(scanner);
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
+      if (error.isUnknownName && this.missesInclude) return;
       assembly.report('error', error.message, line, error.start, error.end);
       if (assembly.diagnostics.length >= MAXIMUM_ERRORS)
         this.giveUp(line, `too many errors; the first ${MAXIMUM_ERRORS} are shown`);
@@ -518,13 +524,11 @@ class Assembler {
   }
 
   private unknownInstruction(mnemonic: string, start: number, end: number): never {
-    const hint = closest(mnemonic.toLowerCase(), [
-      ...[...this.macros.values()].map(({ name }) => name),
-      ...this.instructions.names(),
-    ]);
-    const suggestion = hint === undefined ? '' : `; did you mean '${hint}'?`;
-    const known = this.macros.get(hint?.toLowerCase() ?? '');
-    const usage = known === undefined ? '' : ` (macro: ${signatureOf(known)})`;
-    throw new StatementError(`'${mnemonic}' is neither an instruction nor a macro${suggestion}${usage}`, start, end);
+    const macroNames = [...this.macros.keys()];
+    const hint = closest(mnemonic.toLowerCase(), [...macroNames, ...this.instructions.names()]);
+    const macro = this.macros.get(hint ?? '');
+    const meant = macro === undefined ? `'${hint}'` : `the macro '${signatureOf(macro)}'`;
+    const suggestion = hint === undefined ? '' : `; did you mean ${meant}?`;
+    throw new StatementError(`'${mnemonic}' is neither an instruction nor a macro${suggestion}`, start, end, true);
   }
 }

@@ -285,7 +285,8 @@ export class Assembly implements NameResolver {
         : symbol.definition === undefined
           ? `'${symbol.name}' is not defined before this line`
           : 'the distance is not known yet: something between may still change its size';
-    throw new StatementError(`${what} must be a number, but ${reason}`, expression.start, expression.end);
+    const isUnknown = symbol !== undefined && symbol.definition === undefined;
+    throw new StatementError(`${what} must be a number, but ${reason}`, expression.start, expression.end, isUnknown);
   }
 
   isDefined(name: string): boolean {

@@ -8,7 +8,6 @@ import { attNames, readings, type Reading } from './mnemonics';
 import type { Operand } from './operands';
 import { StatementError } from './scanner';
 import { writeInteger, type FixupKind } from './sections';
-import { closest } from './suggestions';
 
 const K = OpCodeOperandKind;
 
@@ -135,11 +134,6 @@ export class InstructionSet {
   /** Encodes one instruction; throws a StatementError that says what is wrong with it. */
   encode(text: InstructionText, context: EncoderContext): EncodedInstruction {
     const found = this.readings(text.mnemonic, context.bits);
-    if (found.length === 0) {
-      const hint = closest(text.mnemonic.toLowerCase(), this.names());
-      const suggestion = hint === undefined ? '' : `; did you mean '${hint}'?`;
-      throw new StatementError(`unknown instruction '${text.mnemonic}'${suggestion}`, text.start, text.end);
-    }
     const [candidate, other] = this.choose(text, found, context);
     if (candidate.form.isBranch) return this.encodeBranch(text, candidate, found, context);
     const encoded = this.encodeForm(text, candidate, context);

@@ -7,6 +7,8 @@ export class StatementError extends Error {
     message: string,
     readonly start: number,
     readonly end: number,
+    /** Something is not known that a file which could not be included may define. */
+    readonly isUnknownName = false,
   ) {
     super(message);
   }

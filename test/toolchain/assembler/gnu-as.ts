@@ -138,3 +138,35 @@ export function readObject(bytes: Uint8Array): OracleObject {
   const listed = symbols.filter(({ name, type }) => name !== '' && type !== 'section' && type !== 'file');
   return { sections, symbols: listed.map(({ line }) => line).sort() };
 }
+
+/** What GNU as makes of each line by itself, in hex; lines it refuses are missing. */
+export function gnuListing(lines: readonly string[], bits: 32 | 64): Map<number, string> {
+  const directory = mkdtempSync(join(tmpdir(), 'ringside-as-'));
+  try {
+    let accepted = lines.map((text, index) => ({ text, index }));
+    for (;;) {
+      // A label before each line keeps lines apart in the symbol table.
+      const text = accepted.map(({ text: line, index }) => `L${index}:\n${line}\n`).join('');
+      writeFileSync(join(directory, 'input.s'), `.code${bits}\n${text}Lend:\n`);
+      const run = spawnSync('as', ['input.s', '-o', 'out.o'], { cwd: directory, encoding: 'utf8', maxBuffer: 1 << 28 });
+      const refused = new Set(
+        [...run.stderr.matchAll(/^input\.s:(\d+): Error/gm)].map(([, line]) => (Number(line) - 3) / 2),
+      );
+      if (refused.size === 0) break;
+      accepted = accepted.filter((_, position) => !refused.has(position));
+    }
+    const object = readObject(readFileSync(join(directory, 'out.o')));
+    const data = object.sections.get('.text')?.data ?? new Uint8Array(0);
+    const offsets = new Map(
+      object.symbols.map((line): [string, number] => [line.split(' ')[0], parseInt(line.split(' ')[2], 16)]),
+    );
+    return new Map(
+      accepted.map(({ index }, position) => {
+        const next = accepted[position + 1]?.index ?? 'end';
+        return [index, Buffer.from(data.subarray(offsets.get(`L${index}`), offsets.get(`L${next}`))).toString('hex')];
+      }),
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
