@@ -2,8 +2,11 @@
 import type { Readable } from 'node:stream';
 import { Flag, type Machine } from '../emulator';
 
-/** Instructions between two looks at what was typed: some ten milliseconds. */
-const SLICE = 5_000_000;
+/** Time between two looks at what was typed. */
+const SLICE_MS = 20;
+/** Instructions at first; later as many as take that time. */
+const FIRST_SLICE = 100_000;
+const LARGEST_SLICE = 20_000_000;
 
 export type End =
   | { readonly reason: 'exit'; readonly code: number }
@@ -18,11 +21,15 @@ export async function runToEnd(
   options: { readonly maxInstructions: number; readonly untilHlt: boolean; readonly input: Readable | undefined },
 ): Promise<End> {
   const line = new SerialLine(machine, options.input);
+  let slice = FIRST_SLICE;
   try {
     for (;;) {
+      await new Promise((resume) => setImmediate(resume));
       const left = options.maxInstructions - machine.instructionCount;
       if (left <= 0) return { reason: 'limit' };
-      const stop = machine.run(Math.min(SLICE, left));
+      const start = performance.now();
+      const stop = machine.run(Math.min(slice, left));
+      slice = nextSlice(slice, performance.now() - start);
       switch (stop.reason) {
         case 'exit':
         case 'shutdown':
@@ -30,14 +37,16 @@ export async function runToEnd(
         case 'halt':
           // Only input could wake it, if interrupts are on and somebody may still type.
           if (options.untilHlt || !machine.state.flag(Flag.IF) || !(await line.moreInput())) return { reason: 'halt' };
-          break;
-        default:
-          await new Promise((resume) => setImmediate(resume));
       }
     }
   } finally {
     line.close();
   }
+}
+
+function nextSlice(slice: number, milliseconds: number): number {
+  if (milliseconds > SLICE_MS) return Math.max(1, Math.ceil(slice / 2));
+  return Math.min(LARGEST_SLICE, slice * 2);
 }
 
 /** Standard input on its way to the guest. */

@@ -63,7 +63,10 @@ export function parseOneOperand<O extends Options>(
   const [operand, extra] = operands;
   const usage = `Write: ringside ${command.name} ${command.operand?.placeholder ?? ''} [options]`;
   if (operand === undefined || operand === '') {
-    throw new UsageError(`${command.name} needs ${command.operand?.help ?? 'an operand'}.`, usage);
+    throw new UsageError(
+      `${command.name} needs ${command.operand?.placeholder ?? ''}: ${command.operand?.help ?? ''}.`,
+      usage,
+    );
   }
   if (extra !== undefined)
     throw new UsageError(

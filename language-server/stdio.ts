@@ -3,6 +3,5 @@ import { serve } from './server';
 
 /** Speaks LSP on stdin and stdout; the process ends when the client says so or goes away. */
 export function serveStdio(): void {
-  process.stdin.on('end', () => process.exit(0));
   serve(createConnection(process.stdin, process.stdout));
 }

@@ -32,10 +32,11 @@ export const assembleCommand: Command = {
         `Write: ringside assemble ${path} -o FILE.o`,
       );
     }
+    const defines = definitions(given.D);
     const source = { path, text: new TextDecoder().decode(readBytes(path)) };
     const { module, diagnostics } = assemble(source, {
       includePaths: given.I,
-      defines: definitions(given.D),
+      defines,
       readFile: readIfPresent,
       readBinary,
     });
