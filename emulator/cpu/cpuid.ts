@@ -102,9 +102,12 @@ export interface CpuModel {
 
 /** What every model has: the parts of the architecture this emulator models. */
 const COMMON: readonly Feature[] = [
-  ...(['DE', 'PSE', 'TSC', 'MSR', 'PAE', 'CX8', 'SEP', 'MTRR', 'PGE', 'CMOV', 'PAT', 'PSE36'] as const),
+  ...(['DE', 'PSE', 'TSC', 'MSR', 'PAE', 'CX8', 'SEP', 'MTRR', 'PGE', 'CMOV', 'PAT', 'PSE36', 'CLFSH'] as const),
   ...(['CX16', 'POPCNT', 'LAHF64', 'PREFETCHW', 'SYSCALL', 'NX', 'RDTSCP', 'LM', 'INVARIANT_TSC'] as const),
 ];
+
+/** Bit and carry extensions of both Skylake and Zen. */
+const INTEGER_EXTENSIONS: readonly Feature[] = ['BMI1', 'BMI2', 'ADX', 'MOVBE', 'LZCNT', 'CLFLUSHOPT'];
 
 /** Where each model's name leads; `generic` behaves as Intel's manual says. */
 export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
@@ -122,6 +125,7 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
     nullSelectorClearsBase: true,
     features: new Set<Feature>([
       ...COMMON,
+      ...INTEGER_EXTENSIONS,
       ...(['PCID', 'FSGSBASE', 'SMEP', 'ERMS', 'INVPCID', 'SMAP', 'UMIP', 'PDPE1GB'] as const),
       ...(['MD_CLEAR', 'IBRS_IBPB', 'STIBP', 'SSBD'] as const),
     ]),
