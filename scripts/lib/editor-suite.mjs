@@ -31,7 +31,7 @@ export async function runEditorSuite({ grep } = {}) {
   // A copy, so that no test changes the samples; without launch configurations, as a user's first program is.
   const workspace = join(temporary, 'samples');
   cpSync(samples, workspace, { recursive: true });
-  rmSync(join(workspace, '.vscode'), { recursive: true, force: true });
+  rmSync(join(workspace, '.vscode', 'launch.json'), { force: true });
   const desktop = await downloadedEditor();
   // The browser-hosted editor brings the Playwright that takes the pictures; a desktop run does without them.
   if (!desktop) ensureBrowserWorkbench();

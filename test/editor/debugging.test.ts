@@ -78,7 +78,9 @@ describe('debugging a sample in the editor', () => {
     const row = listing.lines.find(({ line }) => /\bsyscall\b/.test(editor.document.lineAt(line - 1).text));
     assert.ok(row, 'the listing shows no syscall instruction');
     const location = new vscode.Location(editor.document.uri, new vscode.Position(row.line - 1, 0));
-    vscode.debug.addBreakpoints([new vscode.SourceBreakpoint(location)]);
+    await stops.answered('setBreakpoints', () => {
+      vscode.debug.addBreakpoints([new vscode.SourceBreakpoint(location)]);
+    });
     await vscode.commands.executeCommand('workbench.action.debug.continue');
     assert.equal((await stops.next()).reason, 'breakpoint');
     assert.equal((await topFrame()).instructionPointerReference, row.address);

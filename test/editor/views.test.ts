@@ -144,7 +144,9 @@ describe('the views of the debug side bar', () => {
       vscode.Uri.file(hello),
       new vscode.Position((await lineOf(/^\s*syscall/)) - 1, 0),
     );
-    vscode.debug.addBreakpoints([new vscode.SourceBreakpoint(location)]);
+    await stops.answered('setBreakpoints', () => {
+      vscode.debug.addBreakpoints([new vscode.SourceBreakpoint(location)]);
+    });
     await vscode.commands.executeCommand('workbench.action.debug.continue');
     await stops.next();
     await vscode.commands.executeCommand('workbench.action.debug.stepInto');
