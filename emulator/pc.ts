@@ -3,7 +3,7 @@ import { Clock } from './clock';
 import { CPU_MODELS, type CpuModel } from './cpu/cpuid';
 import { attachDevices, type Devices } from './devices';
 import { SystemBus } from './devices/system-bus';
-import { Engine } from './engine/engine';
+import { Engine, type EngineStages } from './engine/engine';
 import { buildInterpreter, type Interpreter } from './engine/interpreter';
 import { RAM } from './engine/layout';
 import { DecoderFeature } from './isa/decoder';
@@ -16,6 +16,8 @@ export interface MachineOptions {
   readonly memoryBytes: number;
   /** Name of a CPU model (`CPU_MODELS`) or a model; default `intel`. */
   readonly cpu?: string | CpuModel;
+  /** `tiered` compiles hot code; `interpreter` does not. Default `tiered`. What the guest sees is the same. */
+  readonly engine?: EngineStages;
   /** Receives the bytes the guest sends to its first serial port. */
   readonly serial?: (byte: number) => void;
 }
@@ -57,7 +59,7 @@ export class Pc implements Machine {
   readonly cpu: Engine;
   readonly devices: Devices;
 
-  constructor({ memoryBytes, cpu = 'intel', serial = () => {} }: MachineOptions) {
+  constructor({ memoryBytes, cpu = 'intel', engine = 'tiered', serial = () => {} }: MachineOptions) {
     const fits =
       Number.isInteger(memoryBytes / PAGE_BYTES) && memoryBytes >= LEAST_MEMORY && memoryBytes <= MOST_MEMORY;
     if (!fits)
@@ -83,7 +85,7 @@ export class Pc implements Machine {
         return exitCode;
       },
     };
-    this.cpu = new Engine(this.memory, this.bus, model, environment, interpreter, decoderFeatures(model));
+    this.cpu = new Engine(this.memory, this.bus, model, environment, interpreter, decoderFeatures(model), engine);
   }
 
   get state(): Engine['state'] {

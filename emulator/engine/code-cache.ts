@@ -10,6 +10,13 @@ import * as layout from './layout';
 import type { Lowering } from './lowering';
 import type { Mode } from './mode';
 
+/** Blocks compiled into one function. */
+export interface Region {
+  /** Index of the function in the function table. */
+  readonly slot: number;
+  readonly blocks: readonly Block[];
+}
+
 /** No block has more instructions; the engine leaves that much of a budget to single steps. */
 export const LONGEST_BLOCK = 32;
 
@@ -46,6 +53,12 @@ export interface Block {
   readonly offsets: number[];
   /** For each record from `record` on: the index of its instruction. */
   readonly recordInstruction: number[];
+  /** The record whose TARGET and NEXT tell where the block leads, if it ends with a direct branch or was cut. */
+  end: number;
+  /** How often a slice of the budget ran out here: where time goes. */
+  heat: number;
+  /** The region it is compiled in. */
+  region: Region | undefined;
   /** Next block of the same physical address and mode seen at another RIP. */
   alias: Block | undefined;
 }
@@ -74,6 +87,8 @@ export class CodeCache {
       pageHoldsCode(page: number): void;
       blockDropped(rip: bigint, record: number): void;
       everythingDropped(): void;
+      /** A block of a compiled region is about to be dropped. */
+      regionBroken(region: Region): void;
     },
   ) {}
 
@@ -113,6 +128,13 @@ export class CodeCache {
     return this.build(rip, mode, layout.RECORDS, 1);
   }
 
+  /** The block at a physical address that was made for `rip`, if there is one. */
+  known(rip: bigint, pa: number, mode: Mode): Block | undefined {
+    let block = this.byAddress.get(CodeCache.key(pa, mode));
+    while (block && block.rip !== rip) block = block.alias;
+    return block;
+  }
+
   /** The block that a record belongs to. */
   owner(record: number): Block | undefined {
     return this.blocks[this.blockNumber[(record - layout.RECORDS) / layout.RECORD_BYTES]];
@@ -142,6 +164,9 @@ export class CodeCache {
       instructions: [],
       offsets: [],
       recordInstruction: [],
+      end: record,
+      heat: 0,
+      region: undefined,
       alias: undefined,
     };
     new BlockBuilder(block, this.lowering, (address) => this.breakpoints.has(mode.codeBase + address)).fill(
@@ -187,6 +212,7 @@ export class CodeCache {
 
   /** Drops a block: whoever still jumps to its record is sent through a look-up. */
   drop(block: Block): void {
+    if (block.region) this.listener.regionBroken(block.region);
     const key = CodeCache.key(block.pa, block.mode);
     let previous = this.byAddress.get(key);
     if (previous === block) {
@@ -321,6 +347,7 @@ class BlockBuilder {
   /** Completes the record that ends the block: its instruction count, and stubs for its targets. */
   private endWithBranch(record: number, instruction: Instruction, next: bigint, index: number): void {
     const { lowering } = this;
+    this.block.end = record;
     lowering.setCount(record, index + 1);
     const relative = instruction.operands.find((operand) => operand.kind === 'relative');
     if (instruction.mnemonic === 'CALL') lowering.setReturnAddress(record, this.cut(next, instruction));
@@ -338,6 +365,7 @@ class BlockBuilder {
 
   private link(next: bigint, index: number): void {
     const record = this.at;
+    this.block.end = record;
     this.lowering.builtin(record, Builtin.LINK, index + 1);
     this.note(1, index);
     this.at += layout.RECORD_BYTES;

@@ -29,6 +29,7 @@ import type { DataBreakpoint, Stop, StopConditions, StepResult, SystemCallGate }
 import type { PhysicalMemory } from '../memory';
 import { BulkString } from './bulk-string';
 import { CodeCache, LONGEST_BLOCK, type Block } from './code-cache';
+import { Compiler } from './compiler';
 import { Fetcher } from './fetch';
 import { Builtin } from './handlers';
 import type { EngineImports, Interpreter } from './interpreter';
@@ -52,8 +53,11 @@ export interface Environment {
   readonly exitCode: number | undefined;
 }
 
-/** Generated code returns after so many instructions at the latest, so that V8 replaces its first, slow version. */
-const SLICE = 1 << 20;
+/**
+ * Generated code returns after so many instructions at the latest: that samples where time goes, and lets V8 replace its
+ * first, slow version of a loop.
+ */
+const SLICE = 1 << 15;
 
 /** So many pauses of a repeated string instruction end a `run`, so that a user can interrupt it. */
 const MOST_PAUSES = 16;
@@ -68,6 +72,9 @@ const SYSTEM_CALL_EXITS: Readonly<Record<string, SystemCallGate | undefined>> = 
   SYSEXIT: 'sysexit',
   IRET: 'iret',
 };
+
+/** Whether hot code is compiled, or all is interpreted. */
+export type EngineStages = 'tiered' | 'interpreter';
 
 export class Engine implements Cpu, TranslationCache {
   readonly state: CpuState;
@@ -90,6 +97,7 @@ export class Engine implements Cpu, TranslationCache {
   private readonly bulk: BulkString;
   private readonly watch = new Watch();
   private readonly breakpoints = new Set<bigint>();
+  private readonly compiler: Compiler | undefined;
 
   private mode: Mode;
   private modeDirty = true;
@@ -126,6 +134,7 @@ export class Engine implements Cpu, TranslationCache {
     private readonly environment: Environment,
     interpreter: Interpreter,
     decoderFeatures: number,
+    stages: EngineStages = 'tiered',
   ) {
     const { linear } = memory;
     this.state = new CpuState(linear);
@@ -139,17 +148,38 @@ export class Engine implements Cpu, TranslationCache {
     this.code = new CodeCache(memory, this.lowering, this.fetcher, {
       pageHoldsCode: (page) => this.tlb.forbidWrites(page * 4096),
       blockDropped: (rip, record) => this.jumps.forget(rip, record),
-      everythingDropped: () => this.jumps.flush(),
+      everythingDropped: () => {
+        this.jumps.flush();
+        this.compiler?.forget();
+      },
+      regionBroken: (region) => this.compiler?.drop(region),
     });
     memory.codeWritten = (pa, length) => {
       for (const block of this.code.overlapping(pa, length)) this.code.drop(block);
     };
     this.access = new MemoryAccess(this, this.tlb, this.code, this.watch, linear);
     this.bulk = new BulkString(this, this.watch, linear);
-    const instance = new WebAssembly.Instance(interpreter.module, {
-      env: { memory: linear, ...this.imports() },
+    const imports = this.imports();
+    const functions = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
+    const { exports } = new WebAssembly.Instance(interpreter.module, {
+      env: { memory: linear, table: functions, ...imports },
     });
-    this.runGenerated = instance.exports.run as (record: number) => void;
+    this.runGenerated = exports.run as (record: number) => void;
+    if (stages !== 'interpreter') {
+      const { multiplyHigh, packFlags, unpackFlags } = exports;
+      const supports = (mnemonic: string): boolean => this.supports(mnemonic);
+      const routines = { multiplyHigh, packFlags, unpackFlags };
+      this.compiler = new Compiler(
+        linear,
+        functions,
+        this.code,
+        this.lowering,
+        interpreter.table,
+        supports,
+        imports,
+        routines,
+      );
+    }
     this.mode = this.modes.of(this.state);
   }
 
@@ -414,6 +444,11 @@ export class Engine implements Cpu, TranslationCache {
     return pending && acceptsInterrupt(state);
   }
 
+  /** Regions of code that are compiled now. */
+  get compiledRegions(): number {
+    return this.compiler?.size ?? 0;
+  }
+
   // Running
 
   addBreakpoint(va: bigint): void {
@@ -635,6 +670,7 @@ export class Engine implements Cpu, TranslationCache {
     switch (i32[layout.EXIT_REASON >> 2] as ExitReason) {
       case ExitReason.BUDGET:
         if (current !== 0) this.state.rip = this.addressOf(current);
+        if (budget > 0) this.sampleAt(current);
         return undefined;
       case ExitReason.ENGINE:
         return this.afterRoutine();
@@ -655,6 +691,14 @@ export class Engine implements Cpu, TranslationCache {
         return this.resolveFault(this.access.fault, instruction);
       }
     }
+  }
+
+  /** Tells the compiler where a slice ended, and lets it compile what that made hot. */
+  private sampleAt(record: number): void {
+    const block = record !== 0 && this.compiler ? this.code.owner(record) : undefined;
+    if (!block || block.record !== record) return;
+    this.compiler?.sample(block);
+    this.compiler?.compileQueued();
   }
 
   /** An architectural routine or a look-up left: RIP is exact. */

@@ -29,6 +29,8 @@ export const enum Builtin {
   /** A block was cut here (page end, length): goes on at TARGET. */
   LINK,
   BREAKPOINT,
+  /** The first record of a compiled block: see `CompiledField`. */
+  COMPILED,
   /** An architectural routine: plain TypeScript. */
   ARCHITECTURAL,
   /** Address records, see `AddressField`. */
@@ -91,6 +93,7 @@ export class HandlerTable {
   /** Mnemonic, then operand shape: one mnemonic may have several definitions (IMUL, CALL), told apart by operands. */
   private readonly byMnemonic = new Map<string, Map<number, Shape>>();
   private readonly fused = new Map<number, number>();
+  private readonly transfers = new Set<string>();
 
   constructor(definitions: readonly Definition[]) {
     for (const definition of definitions) this.addDefinition(definition);
@@ -99,6 +102,7 @@ export class HandlerTable {
 
   private addDefinition(definition: Definition): void {
     const { mnemonic, traits } = definition;
+    if (definition.transfer) this.transfers.add(mnemonic);
     for (const form of definition.forms) {
       const shapes = [form];
       if (INDEXED.has(mnemonic) && form.some(({ kind }) => kind === 'memory')) {
@@ -153,6 +157,11 @@ export class HandlerTable {
   /** Whether a description exists for the mnemonic (else it is an architectural routine). */
   describes(mnemonic: string): boolean {
     return this.byMnemonic.has(mnemonic);
+  }
+
+  /** Whether a described instruction ends its block: every definition of one mnemonic does or none. */
+  endsBlock(mnemonic: string): boolean {
+    return this.transfers.has(mnemonic);
   }
 
   /** Whether the instruction ends a block. */

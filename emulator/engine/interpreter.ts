@@ -4,16 +4,19 @@
  */
 import { FunctionBody, type Label } from '../wasm/function';
 import * as w from '../wasm/expression';
-import { ModuleWriter, ValueType } from '../wasm/module';
+import { ModuleWriter, ValueType, type FunctionType } from '../wasm/module';
 import type { Helpers } from '../isa/semantics/context';
 import type { Definition } from '../isa/semantics/definition';
 import { Builtin, HandlerTable, type Handler } from './handlers';
 import { InterpreterContext, type Frame } from './interpreter-context';
 import * as layout from './layout';
-import { AddressField, ExitReason, Field } from './records';
-import { definePackFlags, defineMultiplyHigh, defineUnpackFlags } from './routines';
+import { AddressField, CompiledField, ExitReason, Field } from './records';
+import { definePackFlags, defineMultiplyHigh, defineUnpackFlags, ROUTINE_TYPES } from './routines';
 
 const { I32, I64 } = { I32: ValueType.I32, I64: ValueType.I64 };
+
+/** Type of a compiled region: the record it is entered at -> the record to go on at, 0 for the engine. */
+export const REGION_TYPE = { parameters: [ValueType.I32], results: [ValueType.I32] };
 
 /** Functions the interpreter imports from the engine; see `Helpers` for those that semantics use. */
 export interface EngineImports {
@@ -37,45 +40,50 @@ export interface Interpreter {
 }
 
 /** Initial size, in 64 KiB pages, that the memory of every machine has at least. */
-const LEAST_MEMORY_PAGES = layout.RAM >> 16;
+export const LEAST_MEMORY_PAGES = layout.RAM >> 16;
 
 export function buildInterpreter(definitions: readonly Definition[]): Interpreter {
   const table = new HandlerTable(definitions);
-  const writer = new ModuleWriter(LEAST_MEMORY_PAGES);
-  const word = (count: number): ValueType[] => Array.from({ length: count }, () => I32);
-  const imported = (name: keyof EngineImports, parameters: ValueType[], results: ValueType[]): number =>
-    writer.importFunction(name, { parameters, results });
-
-  const imports = {
-    slowRead: imported('slowRead', word(3), [I32]),
-    slowWrite: imported('slowWrite', word(4), [I32]),
-    commitWrite: imported('commitWrite', [], []),
-    checkSegment: imported('checkSegment', word(3), [I32]),
-    divideWide: imported('divideWide', [I64, I32], [I32]),
-    bulkString: imported('bulkString', word(1), [I32]),
-    architectural: imported('architectural', word(1), [I32]),
-    resolve: imported('resolve', word(1), [I32]),
-    lookUp: imported('lookUp', [], [I32]),
-  };
+  const writer = new ModuleWriter(LEAST_MEMORY_PAGES, { table: true });
+  const imports = importEngine(writer);
   const helpers: Helpers = {
     ...imports,
-    multiplyHigh: writer.declare({ parameters: [I64, I64], results: [I64] }),
-    packFlags: writer.declare({ parameters: [], results: [I64] }),
-    unpackFlags: writer.declare({ parameters: [I64], results: [] }),
+    multiplyHigh: writer.declare(ROUTINE_TYPES.multiplyHigh, 'multiplyHigh'),
+    packFlags: writer.declare(ROUTINE_TYPES.packFlags, 'packFlags'),
+    unpackFlags: writer.declare(ROUTINE_TYPES.unpackFlags, 'unpackFlags'),
   };
   writer.define(helpers.multiplyHigh, defineMultiplyHigh());
   writer.define(helpers.packFlags, definePackFlags());
   writer.define(helpers.unpackFlags, defineUnpackFlags());
 
   const run = writer.declare({ parameters: [I32], results: [] }, 'run');
-  writer.define(run, interpreterBody(table, helpers, imports));
+  const signature = writer.signature(REGION_TYPE);
+  writer.define(run, interpreterBody(table, helpers, imports, signature));
   return { module: new WebAssembly.Module(writer.encode() as BufferSource), table };
 }
 
 type Imports = Record<keyof EngineImports, number>;
 
+const IMPORT_TYPES: Readonly<Record<keyof EngineImports, FunctionType>> = {
+  slowRead: { parameters: [I32, I32, I32], results: [I32] },
+  slowWrite: { parameters: [I32, I32, I32, I32], results: [I32] },
+  commitWrite: { parameters: [], results: [] },
+  checkSegment: { parameters: [I32, I32, I32], results: [I32] },
+  divideWide: { parameters: [I64, I32], results: [I32] },
+  bulkString: { parameters: [I32], results: [I32] },
+  architectural: { parameters: [I32], results: [I32] },
+  resolve: { parameters: [I32], results: [I32] },
+  lookUp: { parameters: [], results: [I32] },
+};
+
+/** Declares the engine's functions as imports of a module; returns their indices. */
+export function importEngine(writer: ModuleWriter): Imports {
+  const entries = Object.entries(IMPORT_TYPES).map(([name, type]) => [name, writer.importFunction(name, type)]);
+  return Object.fromEntries(entries) as Imports;
+}
+
 /** `run(record)`: executes records until something has to be left to the engine. */
-function interpreterBody(table: HandlerTable, helpers: Helpers, imports: Imports): FunctionBody {
+function interpreterBody(table: HandlerTable, helpers: Helpers, imports: Imports, signature: number): FunctionBody {
   const f = new FunctionBody([I32]);
   const record = f.parameter(0);
   const budget = f.variable(I32);
@@ -95,7 +103,7 @@ function interpreterBody(table: HandlerTable, helpers: Helpers, imports: Imports
   f.branchTable(w.load32(record, Field.HANDLER), labels, labels[0]);
   for (let number: Builtin = 0; number < Builtin.COUNT; number++) {
     f.end();
-    builtin(number, f, helpers, imports, frame);
+    builtin(number, f, helpers, imports, frame, signature);
     f.releaseTemporaries();
   }
   for (const handler of table.handlers) {
@@ -137,7 +145,14 @@ function described(handler: Handler, f: FunctionBody, helpers: Helpers, frame: F
   else if (!definition.transfer) context.next();
 }
 
-function builtin(number: Builtin, f: FunctionBody, helpers: Helpers, imports: Imports, frame: Frame): void {
+function builtin(
+  number: Builtin,
+  f: FunctionBody,
+  helpers: Helpers,
+  imports: Imports,
+  frame: Frame,
+  signature: number,
+): void {
   const context = new InterpreterContext(f, helpers, frame, 'flat32');
   const { record } = frame;
   const address = (value: w.Value): void => {
@@ -168,6 +183,19 @@ function builtin(number: Builtin, f: FunctionBody, helpers: Helpers, imports: Im
       return;
     case Builtin.BREAKPOINT:
       context.exit(ExitReason.BREAKPOINT);
+      return;
+    case Builtin.COMPILED:
+      f.store32(w.i32(0), layout.BUDGET, frame.budget);
+      f.set(record, {
+        kind: 'indirect',
+        type: I32,
+        signature,
+        index: w.load32(record, CompiledField.SLOT),
+        arguments: [record],
+      });
+      f.if(w.isZero(record), () => f.return());
+      f.set(frame.budget, w.load32(w.i32(0), layout.BUDGET));
+      f.branch(frame.dispatch);
       return;
     case Builtin.ARCHITECTURAL:
       context.charge();

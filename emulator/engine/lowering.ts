@@ -5,7 +5,7 @@ import { describedOperands, operandRefs, type Variant } from '../isa/semantics/d
 import { Builtin, type HandlerTable } from './handlers';
 import * as layout from './layout';
 import { stringSegmentation, type Mode } from './mode';
-import { AddressField, Field } from './records';
+import { AddressField, CompiledField, Field } from './records';
 
 /** What became of an instruction. */
 export interface Lowered {
@@ -97,6 +97,24 @@ export class Lowering {
     this.i32[(record + field) >> 2] = target;
   }
 
+  /** The whole of a record, to be put back by `restore`. */
+  save(record: number): Int32Array {
+    return this.i32.slice(record >> 2, (record + layout.RECORD_BYTES) >> 2);
+  }
+
+  /** Undoes `enterCompiled`; links made in the meantime stay. */
+  restore(record: number, saved: Int32Array): void {
+    for (const field of [Field.TARGET, Field.NEXT]) saved[field >> 2] = this.i32[(record + field) >> 2];
+    this.i32.set(saved, record >> 2);
+  }
+
+  /** Makes a block's first record enter region `slot` at its block number `entry`. */
+  enterCompiled(record: number, slot: number, entry: number): void {
+    this.i32[(record + Field.HANDLER) >> 2] = Builtin.COMPILED;
+    this.i32[(record + CompiledField.SLOT) >> 2] = slot;
+    this.i32[(record + CompiledField.ENTRY) >> 2] = entry;
+  }
+
   /** The record a stub belongs to. */
   stubOwner(record: number): number {
     return this.i32[(record + Field.TARGET) >> 2];
@@ -125,7 +143,7 @@ export class Lowering {
     const described = this.table.describes(mnemonic) && this.supports(mnemonic);
     const refs = described ? operandRefs(instruction) : undefined;
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
-    const variant = this.variant(instruction, memory, mode);
+    const variant = instructionVariant(instruction, mode);
 
     if (refs && memory && !STRINGS.has(mnemonic) && refs.length > 0) {
       const place = this.addressing(instruction, memory, next, mode);
@@ -168,16 +186,6 @@ export class Lowering {
     return { record: at, handler: Builtin.ARCHITECTURAL, ends: true };
   }
 
-  private variant(instruction: Instruction, memory: MemoryOperand | undefined, mode: Mode): Variant {
-    const { operandSize, addressSize, condition, repeat } = instruction;
-    let segmentation = mode.stack;
-    if (STRINGS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
-    else if (memory && mode.codeSize !== 64 && displaces(instruction)) {
-      segmentation = mode.flat & mode.zeroBase & (1 << memory.segment) ? 'flat32' : 'checked';
-    } else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
-    return { operandSize, addressSize, condition, repeat, segmentation };
-  }
-
   private operands(record: number, instruction: Instruction): void {
     let register = 0;
     for (const operand of describedOperands(instruction)) {
@@ -216,17 +224,6 @@ export class Lowering {
     return computed;
   }
 
-  /** Displacement with everything constant folded in. */
-  private displacement(instruction: Instruction, operand: MemoryOperand, next: bigint): bigint {
-    let displacement = operand.displacement;
-    if (operand.ripRelative) displacement += next;
-    // POP to memory addressed by RSP uses the value RSP has after the pop (SDM vol. 2, POP).
-    if (instruction.mnemonic === 'POP' && operand.base === Number(Gpr.RSP)) {
-      displacement += BigInt(instruction.operandSize);
-    }
-    return BigInt.asUintN(64, displacement);
-  }
-
   private directAddress(
     record: number,
     instruction: Instruction,
@@ -246,7 +243,7 @@ export class Lowering {
     this.u8[record + Field.BASE] = baseSlot;
     this.u8[record + Field.INDEX] = indexSlot;
     this.u8[record + Field.SCALE] = scale;
-    const displacement = this.displacement(instruction, operand, next);
+    const displacement = foldedDisplacement(instruction, operand, next);
     this.u64[(record + Field.DISPLACEMENT) >> 3] =
       mode.codeSize === 64 ? displacement : BigInt.asUintN(instruction.addressSize * 8, displacement);
   }
@@ -274,7 +271,7 @@ export class Lowering {
     this.u8[record + Field.BASE] = base >= 0 ? layout.GPR + 8 * base : layout.ZERO;
     this.u8[record + Field.INDEX] = index >= 0 ? layout.GPR + 8 * index : layout.ZERO;
     this.u8[record + Field.SCALE] = scale;
-    this.u64[(record + Field.DISPLACEMENT) >> 3] = this.displacement(instruction, operand, next);
+    this.u64[(record + Field.DISPLACEMENT) >> 3] = foldedDisplacement(instruction, operand, next);
     if (handler === Builtin.CHECKED_32 || handler === Builtin.CHECKED_16) {
       this.u8[record + AddressField.SEGMENT] = segment;
       this.u8[record + AddressField.SIZE] = operand.size;
@@ -284,6 +281,29 @@ export class Lowering {
       this.u8[record + AddressField.SEGMENT_BASE] = segmentSlot;
     }
   }
+}
+
+/** What decides the handler of `instruction` besides its operands. */
+export function instructionVariant(instruction: Instruction, mode: Mode): Variant {
+  const { operandSize, addressSize, condition, repeat } = instruction;
+  const memory = instruction.operands.find((operand) => operand.kind === 'memory');
+  let segmentation = mode.stack;
+  if (STRINGS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
+  else if (memory && mode.codeSize !== 64 && displaces(instruction)) {
+    segmentation = mode.flat & mode.zeroBase & (1 << memory.segment) ? 'flat32' : 'checked';
+  } else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
+  return { operandSize, addressSize, condition, repeat, segmentation };
+}
+
+/** Displacement of a memory operand with everything constant folded in; `next` is the following instruction's address. */
+export function foldedDisplacement(instruction: Instruction, operand: MemoryOperand, next: bigint): bigint {
+  let displacement = operand.displacement;
+  if (operand.ripRelative) displacement += next;
+  // POP to memory addressed by RSP uses the value RSP has after the pop (SDM vol. 2, POP).
+  if (instruction.mnemonic === 'POP' && operand.base === Number(Gpr.RSP)) {
+    displacement += BigInt(instruction.operandSize);
+  }
+  return BigInt.asUintN(64, displacement);
 }
 
 /** The slot a register operand is read from and written to. */
@@ -302,7 +322,7 @@ function sourceSegment({ operands }: Instruction): Seg {
 const BIT_TESTS = new Set(['BT', 'BTS', 'BTR', 'BTC']);
 
 /** Whether the memory accessed lies some way from the memory operand: XLAT, and bit tests with a register offset. */
-function displaces({ mnemonic, operands }: Instruction): boolean {
+export function displaces({ mnemonic, operands }: Instruction): boolean {
   return mnemonic === 'XLAT' || (BIT_TESTS.has(mnemonic) && operands.at(1)?.kind === 'register');
 }
 

@@ -6,7 +6,7 @@ import type { Cpu } from '../cpu/cpu';
 import { GuestException, Vector } from '../cpu/exceptions';
 import { PageAccess } from '../cpu/paging';
 import { PAGE_BYTES } from '../memory';
-import type { CodeCache } from './code-cache';
+import type { Block, CodeCache } from './code-cache';
 import * as layout from './layout';
 import { TlbPair, type Tlb } from './tlb';
 import type { Watch } from './watch';
@@ -128,7 +128,10 @@ export class MemoryAccess {
   private makeRoom(pa: number, size: number, record: number): boolean {
     const blocks = this.code.overlapping(pa, size);
     const writer = this.code.owner(record);
-    if (writer && blocks.includes(writer)) {
+    // Compiled code must not go on in a block that has changed: its whole region counts as the writer's.
+    const own = (block: Block): boolean =>
+      block === writer || (block.region !== undefined && block.region === writer?.region);
+    if (blocks.some(own)) {
       this.fault = STEP_NEEDED;
       return false;
     }

@@ -38,6 +38,14 @@ export const enum AddressField {
   WRITE = Field.COUNT,
 }
 
+/** The first record of a block that has been compiled; the fields of links keep their meaning. */
+export const enum CompiledField {
+  /** i32: index of the region's function in the function table. */
+  SLOT = Field.DISPLACEMENT,
+  /** i32: number of the block in its region. */
+  ENTRY = Field.DISPLACEMENT + 4,
+}
+
 /** Why generated code returned to the engine. */
 export const enum ExitReason {
   /** The budget is used up; RIP is where CURRENT_RECORD starts, or in RIP if that is 0. */

@@ -7,6 +7,13 @@ import * as layout from './layout';
 const { I64 } = { I64: ValueType.I64 as const };
 const STATE = w.i32(0);
 
+/** Their types, for modules that define or import them. */
+export const ROUTINE_TYPES = {
+  multiplyHigh: { parameters: [I64, I64], results: [I64] },
+  packFlags: { parameters: [], results: [I64] },
+  unpackFlags: { parameters: [I64], results: [] },
+};
+
 /** (a, b) -> high 64 bits of the unsigned 128-bit product, from four 32-bit products. */
 export function defineMultiplyHigh(): FunctionBody {
   const f = new FunctionBody([I64, I64]);

@@ -143,6 +143,11 @@ export class Flags {
     if (condition.kind !== 'constant') this.comparison = undefined;
   }
 
+  /** Control may have come from elsewhere: what the last comparison was is not known any more. */
+  forget(): void {
+    this.comparison = undefined;
+  }
+
   /** CF as i64 zero or one. */
   carry(): Value {
     return w.shrU(this.c.captureCarries()(), w.i64(63));

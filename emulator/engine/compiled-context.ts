@@ -1,0 +1,372 @@
+/**
+ * The compiled stage's staging of semantics: registers live in WebAssembly locals, immediates, displacements and addresses
+ * are constants, and flags are worked out only where somebody may look at them.
+ */
+import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
+import {
+  Context,
+  type Helpers,
+  type Lazily,
+  type OperandRef,
+  type SegmentKind,
+  type Size,
+} from '../isa/semantics/context';
+import * as w from '../wasm/expression';
+import type { Value } from '../wasm/expression';
+import type { FunctionBody, Label } from '../wasm/function';
+import { ValueType } from '../wasm/module';
+import * as layout from './layout';
+import { foldedDisplacement } from './lowering';
+import type { Mode } from './mode';
+import { ExitReason } from './records';
+
+const STATE = w.i32(0);
+
+/** What the code of one function shares. */
+export interface CompiledFrame {
+  /** i32: base of the TLB pair in force. */
+  readonly tlb: Value;
+  /** i32: instructions still allowed. */
+  readonly budget: Value;
+  /** i32: the record to go on at after leaving, 0 to return to the engine. */
+  readonly next: Value;
+  /** Writes everything back and leaves. */
+  readonly leave: Label;
+}
+
+/** Where control goes at the end of a block; decided by the region, which settles flags where they are needed. */
+export interface BlockExits {
+  /** To the target of the branch, or the following block. */
+  toTarget(): void;
+  toNext(): void;
+  /** To an address worked out at run time. */
+  toAddress(address: Value): void;
+}
+
+/** The instruction being staged. */
+interface Staged {
+  readonly instruction: Instruction;
+  readonly refs: readonly OperandRef[];
+  readonly operands: readonly Operand[];
+  /** Record by which the engine finds the instruction. */
+  readonly record: number;
+  /** Address of the instruction after it. */
+  readonly next: bigint;
+}
+
+export class CompiledContext extends Context {
+  private readonly registers = new Map<Gpr, Value>();
+  private readonly written = new Set<Gpr>();
+  private readonly lazyResult: Value;
+  private readonly lazyCarries: Value;
+  /** Flags set but not worked out; undefined when the two locals are right. */
+  private pending: { readonly result: Lazily; readonly carries: Lazily } | undefined;
+  private staged: Staged | undefined;
+  private exits: BlockExits | undefined;
+
+  constructor(
+    f: FunctionBody,
+    helpers: Helpers,
+    private readonly frame: CompiledFrame,
+    private readonly mode: Mode,
+  ) {
+    super(f, helpers, frame.tlb);
+    this.lazyResult = f.variable(ValueType.I64);
+    this.lazyCarries = f.variable(ValueType.I64);
+  }
+
+  get segmentation(): SegmentKind {
+    return this.mode.stack;
+  }
+
+  /** Tells the instruction about to be described, and where its block leads. */
+  begin(staged: Staged, exits: BlockExits): void {
+    this.staged = staged;
+    this.exits = exits;
+  }
+
+  private get current(): Staged {
+    if (!this.staged) throw new Error('no instruction is being staged');
+    return this.staged;
+  }
+
+  private get ends(): BlockExits {
+    if (!this.exits) throw new Error('no block is being staged');
+    return this.exits;
+  }
+
+  private operand(ref: OperandRef): Operand {
+    const { refs, operands } = this.current;
+    return operands[refs.indexOf(ref)];
+  }
+
+  // Registers
+
+  private local(register: Gpr): Value {
+    const known = this.registers.get(register);
+    if (known) return known;
+    const local = this.f.variable(ValueType.I64);
+    this.registers.set(register, local);
+    return local;
+  }
+
+  register(register: Gpr, size: Size): Value {
+    return w.zeroExtend(this.local(register), size);
+  }
+
+  setRegister(register: Gpr, size: Size, value: Value): void {
+    this.written.add(register);
+    const local = this.local(register);
+    if (size >= 4) this.f.set(local, value);
+    else this.insert(local, 0, size, value);
+  }
+
+  /** Replaces `size` bytes of a local from bit `at` on. */
+  private insert(local: Value, at: number, size: Size, value: Value): void {
+    const mask = ((1n << BigInt(8 * size)) - 1n) << BigInt(at);
+    const placed = at === 0 ? w.zeroExtend(value, size) : w.shl(w.zeroExtend(value, size), w.i64(at));
+    this.f.set(local, w.or(w.and(local, w.i64(~mask)), placed));
+  }
+
+  protected readRegisterOperand(ref: OperandRef): Value {
+    const operand = this.operand(ref);
+    if (operand.kind === 'segment') return w.load64(STATE, layout.SELECTORS + 2 * operand.register, 2);
+    if (operand.kind !== 'register') throw new Error('not a register operand');
+    const local = this.local(operand.register);
+    return operand.high ? w.and(w.shrU(local, w.i64(8)), w.i64(0xff)) : w.zeroExtend(local, ref.size);
+  }
+
+  protected writeRegisterOperand(ref: OperandRef, value: Value): void {
+    const operand = this.operand(ref);
+    if (operand.kind !== 'register') throw new Error('not a register operand');
+    if (!operand.high) {
+      this.setRegister(operand.register, ref.size, value);
+      return;
+    }
+    this.written.add(operand.register);
+    this.insert(this.local(operand.register), 8, 1, value);
+  }
+
+  protected readImmediate(ref: OperandRef): Value {
+    const operand = this.operand(ref);
+    if (operand.kind !== 'immediate') throw new Error('not an immediate operand');
+    return w.i64(BigInt.asUintN(8 * this.current.instruction.operandSize, operand.value));
+  }
+
+  // Addresses
+
+  private memoryOperand(ref: OperandRef): MemoryOperand {
+    const operand = this.operand(ref);
+    if (operand.kind !== 'memory') throw new Error('not a memory operand');
+    return operand;
+  }
+
+  effectiveAddress(ref: OperandRef): Value {
+    const operand = this.memoryOperand(ref);
+    const { instruction, next } = this.current;
+    const { base, index, scale } = operand;
+    let address: Value | undefined = base >= 0 ? this.local(base) : undefined;
+    if (index >= 0) {
+      const scaled = w.shl(this.local(index), w.i64(scale));
+      address = address ? w.add(address, scaled) : scaled;
+    }
+    const displacement = w.i64(foldedDisplacement(instruction, operand, next));
+    address = address ? w.add(address, displacement) : displacement;
+    return w.zeroExtend(address, instruction.addressSize);
+  }
+
+  protected linearAddress(ref: OperandRef): Value {
+    const { segment } = this.memoryOperand(ref);
+    return this.withBase(segment, this.effectiveAddress(ref));
+  }
+
+  private withBase(segment: Seg, offset: Value): Value {
+    const based = this.mode.codeSize === 64 ? segment >= Seg.FS : !(this.mode.zeroBase & (1 << segment));
+    if (!based) return offset;
+    const sum = w.add(offset, w.load64(STATE, layout.SEGMENT_BASE + 8 * segment, 8));
+    return this.mode.codeSize === 64 ? sum : w.zeroExtend(sum, 4);
+  }
+
+  protected operandSegmentBase(): Value {
+    throw new Error('bit strings and table look-ups are not compiled');
+  }
+
+  sourceBase(): Value {
+    return w.i64(0);
+  }
+  sourceSegment(): Value {
+    return w.i32(Seg.DS);
+  }
+  checkedAddress(): Value {
+    throw new Error('code with segment checks is not compiled');
+  }
+  stackMask(): Value {
+    return w.load64(STATE, layout.STACK_MASK, 8);
+  }
+  oneIteration(): Value {
+    return w.i32(0);
+  }
+
+  // Flags
+
+  captureResult(): Lazily {
+    return this.pending?.result ?? (() => this.lazyResult);
+  }
+
+  captureCarries(): Lazily {
+    return this.pending?.carries ?? (() => this.lazyCarries);
+  }
+
+  setLazyFlags(result: Lazily, carries: Lazily): void {
+    this.pending = { result, carries };
+  }
+
+  /** Works the pending flags out into their locals, on this path only: elsewhere they are still pending. */
+  settle(): void {
+    const { pending } = this;
+    if (!pending) return;
+    const carries = this.f.let(pending.carries());
+    this.f.set(this.lazyResult, pending.result());
+    this.f.set(this.lazyCarries, carries);
+  }
+
+  settleFlags(): void {
+    this.settle();
+    this.pending = undefined;
+  }
+
+  /** The next block overwrites all flags before anyone looks. */
+  dropFlags(): void {
+    this.pending = undefined;
+  }
+
+  setFlagsIf(condition: Value, change: () => void): void {
+    if (condition.kind === 'constant') {
+      if (condition.value !== 0n) change();
+      return;
+    }
+    this.settleFlags();
+    this.f.if(condition, () => {
+      change();
+      this.settleFlags();
+    });
+  }
+
+  private storeFlags(): void {
+    this.f.store64(STATE, layout.FLAG_RESULT, 8, this.lazyResult);
+    this.f.store64(STATE, layout.FLAG_CARRIES, 8, this.lazyCarries);
+  }
+
+  packFlags(): Value {
+    this.settleFlags();
+    this.storeFlags();
+    return this.f.let({ kind: 'call', type: ValueType.I64, function: this.helpers.packFlags, arguments: [] });
+  }
+
+  unpackFlags(rflags: Value): void {
+    this.f.call(this.helpers.unpackFlags, [rflags]);
+    this.pending = undefined;
+    this.f.set(this.lazyResult, w.load64(STATE, layout.FLAG_RESULT, 8));
+    this.f.set(this.lazyCarries, w.load64(STATE, layout.FLAG_CARRIES, 8));
+  }
+
+  otherFlags(): Value {
+    return w.load32(STATE, layout.FLAGS_REST);
+  }
+
+  setOtherFlags(value: Value): void {
+    this.f.store32(STATE, layout.FLAGS_REST, value);
+  }
+
+  divideWide(divisor: Value, signed: boolean): Value {
+    const [low, high] = [this.local(Gpr.RAX), this.local(Gpr.RDX)];
+    this.f.store64(STATE, layout.GPR + 8 * Gpr.RAX, 8, low);
+    this.f.store64(STATE, layout.GPR + 8 * Gpr.RDX, 8, high);
+    const values = [divisor, w.i32(signed ? 1 : 0)];
+    const fits = this.f.let({
+      kind: 'call',
+      type: ValueType.I32,
+      function: this.helpers.divideWide,
+      arguments: values,
+    });
+    this.written.add(Gpr.RAX).add(Gpr.RDX);
+    this.f.set(low, w.load64(STATE, layout.GPR + 8 * Gpr.RAX, 8));
+    this.f.set(high, w.load64(STATE, layout.GPR + 8 * Gpr.RDX, 8));
+    return fits;
+  }
+
+  // Control
+
+  nextAddress(): Value {
+    return w.i64(BigInt.asUintN(8 * this.current.instruction.operandSize, this.current.next));
+  }
+
+  writer(): Value {
+    return w.i32(this.current.record);
+  }
+
+  /** Returns to the engine; the flags pending here are worked out on this path only. */
+  private exit(reason: ExitReason): void {
+    this.settle();
+    this.leaveWith(reason, w.i32(this.current.record));
+  }
+
+  /** Returns to the engine with everything settled. */
+  leaveWith(reason: ExitReason, record: Value): void {
+    this.f.store32(STATE, layout.EXIT_REASON, w.i32(reason));
+    this.f.store32(STATE, layout.CURRENT_RECORD, record);
+    this.goOnAt(w.i32(0));
+  }
+
+  /** Leaves for the interpreter, which goes on at `record` (0: returns to the engine). */
+  goOnAt(record: Value): void {
+    this.f.set(this.frame.next, record);
+    this.f.branch(this.frame.leave);
+  }
+
+  leave(): void {
+    this.exit(ExitReason.FAULT);
+  }
+
+  raise(vector: number): void {
+    this.f.store32(STATE, layout.EXIT_DETAIL, w.i32(vector));
+    this.exit(ExitReason.EXCEPTION);
+  }
+
+  leaveBetweenIterations(): void {
+    throw new Error('repeated string instructions are not compiled');
+  }
+
+  jump(): void {
+    this.ends.toTarget();
+  }
+
+  jumpIf(condition: Value): void {
+    const taken = this.f.let(condition);
+    this.f.if(taken, () => this.ends.toTarget());
+    this.ends.toNext();
+  }
+
+  jumpTo(address: Value): void {
+    const held = this.f.let(address);
+    this.settleFlags();
+    this.ends.toAddress(held);
+  }
+
+  // The frame around the code
+
+  /** At the start: loads what the code uses. To be called when all of it has been staged. */
+  loadState(): void {
+    for (const [register, local] of this.registers) this.f.set(local, w.load64(STATE, layout.GPR + 8 * register, 8));
+    this.f.set(this.lazyResult, w.load64(STATE, layout.FLAG_RESULT, 8));
+    this.f.set(this.lazyCarries, w.load64(STATE, layout.FLAG_CARRIES, 8));
+  }
+
+  /** At the end: stores what the code has changed. */
+  storeState(): void {
+    for (const register of this.written) {
+      this.f.store64(STATE, layout.GPR + 8 * register, 8, this.local(register));
+    }
+    this.storeFlags();
+  }
+}
