@@ -41,6 +41,11 @@ export function requestedBreakpoints(exception: GuestException): number {
   return exception instanceof DebugFault ? exception.reasons : 0;
 }
 
+/** A #DB fault because of DR7.GD; of the #DB faults only those for instruction breakpoints do not set RF. */
+export function isRegisterGuard(exception: GuestException): boolean {
+  return (requestedBreakpoints(exception) & Dr6.BD) !== 0;
+}
+
 /** What a #DB does to the debug registers: B0..B3 show this one's reasons, the others accumulate; GD is cleared. */
 export function recordDebugException(state: CpuState, reasons: number): void {
   state.dr6 = ((state.dr6 & ~0xf) | DR6_FIXED | reasons) >>> 0;

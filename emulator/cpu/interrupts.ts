@@ -3,7 +3,7 @@
  */
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
 import type { Cpu } from './cpu';
-import { requestedBreakpoints, recordDebugException } from './debug';
+import { isRegisterGuard, recordDebugException, requestedBreakpoints } from './debug';
 import { GuestException, Vector } from './exceptions';
 import { readLinear } from './linear-memory';
 import { PageAccess } from './paging';
@@ -81,9 +81,12 @@ export function deliverException(cpu: Cpu, exception: GuestException): void {
   });
 }
 
-/** Delivers an external interrupt from the interrupt controller between instructions. */
-export function deliverInterrupt(cpu: Cpu, vector: number): void {
-  deliverOrDoubleFault(cpu, vector, () => enter(cpu, hardware(cpu, vector)));
+/**
+ * Delivers an external interrupt from the interrupt controller between instructions, or `betweenIterations` of a
+ * repeated string instruction, which sets RF in the pushed RFLAGS.
+ */
+export function deliverInterrupt(cpu: Cpu, vector: number, betweenIterations = false): void {
+  deliverOrDoubleFault(cpu, vector, () => enter(cpu, hardware(cpu, vector, betweenIterations)));
 }
 
 /** Delivers a non-maskable interrupt; further ones are blocked until IRET. */
@@ -92,10 +95,13 @@ export function deliverNmi(cpu: Cpu): void {
   cpu.state.nmiBlocked = true;
 }
 
-/** Delivers a #DB trap after an instruction (RIP is already at the next one); `reasons` are bits of DR6. */
-export function deliverDebugTrap(cpu: Cpu, reasons: number): void {
+/**
+ * Delivers a #DB trap after an instruction (RIP is already at the next one) or `betweenIterations` of a repeated string
+ * instruction; `reasons` are bits of DR6.
+ */
+export function deliverDebugTrap(cpu: Cpu, reasons: number, betweenIterations = false): void {
   recordDebugException(cpu.state, reasons);
-  deliverOrDoubleFault(cpu, Vector.DB, () => enter(cpu, hardware(cpu, Vector.DB)));
+  deliverOrDoubleFault(cpu, Vector.DB, () => enter(cpu, hardware(cpu, Vector.DB, betweenIterations)));
 }
 
 /** Whether an external interrupt (not an NMI) is taken before the next instruction. */
@@ -124,8 +130,10 @@ export function executeInt1(cpu: Cpu, _instruction: Instruction): void {
   enter(cpu, { vector: Vector.DB, software: false, returnAddress: cpu.nextAddress, resumeFlag: false });
 }
 
-function hardware(cpu: Cpu, vector: number): Delivery {
-  return { vector, software: false, returnAddress: cpu.state.rip, resumeFlag: cpu.state.flag(Flag.RF) };
+/** RF is pushed as SDM vol. 3, section 17.3.1.1 says. */
+function hardware(cpu: Cpu, vector: number, betweenIterations = false): Delivery {
+  const resumeFlag = betweenIterations || cpu.state.flag(Flag.RF);
+  return { vector, software: false, returnAddress: cpu.state.rip, resumeFlag };
 }
 
 function deliverOrDoubleFault(cpu: Cpu, first: number, attempt: () => void): void {
@@ -156,7 +164,7 @@ function raise(cpu: Cpu, exception: GuestException): void {
     software: false,
     errorCode: PUSHES_ERROR_CODE.has(vector) ? (exception.errorCode ?? 0) : undefined,
     returnAddress: cpu.state.rip,
-    resumeFlag: FAULTS.has(vector) || cpu.state.flag(Flag.RF),
+    resumeFlag: FAULTS.has(vector) || isRegisterGuard(exception) || cpu.state.flag(Flag.RF),
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { debugTrapAfter, type CompletedInstruction } from '../../../emulator/cpu/debug';
+import { DebugFault, debugTrapAfter, type CompletedInstruction } from '../../../emulator/cpu/debug';
 import { GuestException, Vector } from '../../../emulator/cpu/exceptions';
 import {
   acceptsInterrupt,
@@ -337,6 +337,43 @@ describe('interrupt window', () => {
     cpu.state.interruptShadow = 'none';
     execute(cpu, 'STI');
     assert.equal(cpu.state.interruptShadow, 'none');
+  });
+});
+
+describe('RF in the pushed RFLAGS', () => {
+  const pushedResumeFlag = (deliver: (cpu: TestCpu) => void): boolean => {
+    const cpu = longModeCpu();
+    for (const vector of [1, 6, 8, 0x20]) gate64(cpu, vector, HANDLER);
+    deliver(cpu);
+    const errorCode = Number(cpu.state.gpr[Gpr.RSP]) % 16 === 0 ? 1 : 0;
+    return (frame(cpu, 4)[2 + errorCode] & BigInt(Flag.RF)) !== 0n;
+  };
+
+  it('is set for faults, not for instruction breakpoints, interrupts and double faults', () => {
+    assert.equal(
+      pushedResumeFlag((cpu) => deliverException(cpu, new GuestException(Vector.UD))),
+      true,
+    );
+    assert.equal(
+      pushedResumeFlag((cpu) => deliverException(cpu, new DebugFault(1))),
+      false,
+    );
+    assert.equal(
+      pushedResumeFlag((cpu) => deliverException(cpu, new DebugFault(1 << 13))),
+      true,
+    );
+    assert.equal(
+      pushedResumeFlag((cpu) => deliverInterrupt(cpu, 0x20)),
+      false,
+    );
+    assert.equal(
+      pushedResumeFlag((cpu) => deliverInterrupt(cpu, 0x20, true)),
+      true,
+    );
+    assert.equal(
+      pushedResumeFlag((cpu) => deliverException(cpu, new GuestException(Vector.DF, 0))),
+      false,
+    );
   });
 });
 
