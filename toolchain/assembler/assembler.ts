@@ -1,6 +1,13 @@
 /** The assembler: reads statements, expands macros, and hands directives and instructions to those who know them. */
 import type { Diagnostic, MacroExpansion, ObjectModule, SourceLocation } from '../elf/object';
-import { locationAt, preprocess, type PreprocessResult, type ReadFile, type SourceLine } from '../preprocessor';
+import {
+  columnAfter,
+  locationAt,
+  preprocess,
+  type PreprocessResult,
+  type ReadFile,
+  type SourceLine,
+} from '../preprocessor';
 import { Assembly, type EmittedRow } from './assembly';
 import { Conditionals, isConditional } from './conditionals';
 import { dataDirectives } from './directives/data';
@@ -232,7 +239,8 @@ class Assembler {
     const [whole, digits, plain, quoted] = match;
     scanner.position = position + whole.length;
     if (digits !== undefined) {
-      this.assembly.symbols.defineNumeric(Number(digits), this.assembly.place);
+      const symbol = this.assembly.symbols.defineNumeric(Number(digits), this.assembly.place);
+      symbol.definedAt = this.assembly.locate(position);
       return true;
     }
     const name = plain ?? quoted;
@@ -419,7 +427,7 @@ class Assembler {
     this.macroCalls.push({
       macro,
       location: call,
-      endColumn: last.line === call.line ? last.column + 1 : call.column + macro.name.length,
+      endColumn: last.line === call.line ? columnAfter(line, end - 1) : call.column + macro.name.length,
       expansion,
       lines,
     });

@@ -219,8 +219,18 @@ export class Assembly implements NameResolver {
     return this.symbols.internal('.', { kind: 'label', place: this.place });
   }
 
-  numeric(label: number, direction: 'b' | 'f'): AsmSymbol | undefined {
-    return this.symbols.numericReference(label, direction);
+  numeric(label: number, direction: 'b' | 'f', line: SourceLine, start: number, end: number): AsmSymbol | undefined {
+    const symbol = this.symbols.numericReference(label, direction);
+    const location = locationAt(line, start);
+    this.references.push({
+      name: `${label}${direction}`,
+      location,
+      endColumn: location.column === 0 ? 0 : location.column + end - start,
+      get label() {
+        return symbol?.definedAt;
+      },
+    });
+    return symbol;
   }
 
   /** as adds the offset table to the symbols of an object that may need it. */

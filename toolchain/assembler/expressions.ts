@@ -1,5 +1,5 @@
 /** GNU as expressions: their syntax, and their value as far as it is known. */
-import { characterEnd } from '../preprocessor';
+import { characterEnd, type SourceLine } from '../preprocessor';
 import { Scanner, StatementError } from './scanner';
 import type { AsmSymbol } from './symbols';
 
@@ -48,7 +48,7 @@ export interface NameResolver {
   symbol(name: string, scanner: Scanner, start: number, end: number): AsmSymbol;
   /** The value of `.` */
   here(): AsmSymbol;
-  numeric(label: number, direction: 'b' | 'f'): AsmSymbol | undefined;
+  numeric(label: number, direction: 'b' | 'f', line: SourceLine, start: number, end: number): AsmSymbol | undefined;
   /** Told that an expression asks for something only the linker knows (`@GOTPCREL`, `@TPOFF`, …). */
   usesOffsetTable(): void;
 }
@@ -166,7 +166,7 @@ function parseNumber(scanner: Scanner, names: NameResolver): Expression {
   const next = scanner.text[end] ?? '';
   if ((next === 'b' || next === 'f') && /^[0-9]+$/.test(digits) && !/[\w.$]/.test(scanner.text[end + 1] ?? '')) {
     scanner.position = end + 1;
-    const symbol = names.numeric(Number(digits), next);
+    const symbol = names.numeric(Number(digits), next, scanner.line, start, end + 1);
     if (symbol === undefined) {
       throw new StatementError(`there is no label '${digits}:' before this line for '${digits}b'`, start, end + 1);
     }
@@ -314,7 +314,7 @@ export function reduce(
       const { definition } = symbol;
       if (definition?.kind !== 'equate' || isOpaque(symbol))
         return { number: 0n, add: symbol, sub: undefined, modifier };
-      const value = reduce(definition.expression, distance, isOpaque, depth + 1);
+      const value = blaming(expression, () => reduce(definition.expression, distance, isOpaque, depth + 1));
       if (value === undefined || modifier === undefined) return value;
       return { ...value, modifier };
     }
@@ -332,6 +332,15 @@ export function reduce(
       if (left === undefined || right === undefined) return undefined;
       return combine(expression, left, right, distance);
     }
+  }
+}
+
+/** What is wrong in the definition of an equate is reported where the equate is used: the definition is on another line. */
+function blaming<T>({ start, end }: Expression, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof StatementError ? new StatementError(error.message, start, end) : error;
   }
 }
 

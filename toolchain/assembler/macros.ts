@@ -211,7 +211,13 @@ function substituteLine(
     if (value === undefined) continue;
     keep(match.index);
     const place = locationAt(line, match.index);
-    columns.push({ offset: text.length, line: place.line, column: place.column, verbatim: false });
+    columns.push({
+      offset: text.length,
+      line: place.line,
+      column: place.column,
+      verbatim: false,
+      width: match[0].length,
+    });
     text += value;
     done = match.index + match[0].length;
   }

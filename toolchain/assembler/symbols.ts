@@ -46,6 +46,8 @@ export interface SymbolReference {
   readonly name: string;
   readonly location: SourceLocation;
   readonly endColumn: number;
+  /** Of `1f` and the like, which name another label in each place: where that label stands. */
+  readonly label?: SourceLocation | undefined;
 }
 
 export class SymbolTable {

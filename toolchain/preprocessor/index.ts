@@ -8,6 +8,7 @@ export {
 } from './preprocessor';
 export type { MacroDefinition } from './macros';
 export {
+  columnAfter,
   diagnosticAt,
   locationAt,
   NO_MACROS,

@@ -14,7 +14,7 @@ import {
   type MacroDefinition,
 } from './macros';
 import { directoryOf, isAbsolute, joinPath } from './paths';
-import { diagnosticAt, NO_MACROS, sliceColumns, type ColumnSpan, type MacroUse, type SourceLine } from './source-line';
+import { diagnosticAt, locationAt, NO_MACROS, type ColumnSpan, type MacroUse, type SourceLine } from './source-line';
 import { spell, tokenize, type Token } from './tokens';
 
 /** Returns a file's text, or `undefined` if there is none at that path. */
@@ -488,16 +488,27 @@ function headerName(text: string): { name: string; quoted: boolean } | undefined
 function render(tokens: readonly Token[], line: SourceLine, logical: readonly SourceLine[]): SourceLine {
   let text = '';
   const columns: ColumnSpan[] = [];
-  for (const token of tokens) {
-    text += token.space;
-    const origin = sliceColumns(logical[token.lineIndex] ?? line, token.offset)?.[0];
-    columns.push({
-      offset: text.length,
-      line: origin?.line ?? line.line,
-      column: origin?.column ?? token.offset + 1,
-      verbatim: token.verbatim,
-    });
-    text += token.text;
+  for (const { space, text: spelling, offset, lineIndex, verbatim } of tokens) {
+    text += space;
+    const origin = logical[lineIndex] ?? line;
+    const place = locationAt(origin, offset);
+    const last = columns.at(-1);
+    const continues =
+      verbatim &&
+      last?.verbatim === true &&
+      last.line === place.line &&
+      place.column - last.column === text.length - last.offset;
+    if (!continues) {
+      const width = verbatim ? undefined : /^\w*/.exec(origin.text.slice(offset))?.[0].length;
+      columns.push({
+        offset: text.length,
+        line: place.line,
+        column: place.column,
+        verbatim,
+        ...(width === undefined ? {} : { width }),
+      });
+    }
+    text += spelling;
   }
   return { ...line, text, columns };
 }

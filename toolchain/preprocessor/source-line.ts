@@ -7,6 +7,8 @@ export interface ColumnSpan {
   readonly line: number;
   readonly column: number;
   readonly verbatim: boolean;
+  /** Source characters that all of a span which is not verbatim stands for; 1 if left out. */
+  readonly width?: number;
 }
 
 /** One use of a C macro. */
@@ -59,6 +61,14 @@ export function locationAt(line: SourceLine, offset: number): SourceLocation {
   return { file: line.file, line: span.line, column: span.verbatim ? span.column + offset - span.offset : span.column };
 }
 
+/** Column after the source characters that the character at `offset` comes from. */
+export function columnAfter(line: SourceLine, offset: number): number {
+  const { column } = locationAt(line, offset);
+  if (line.columns === undefined || column === 0) return column === 0 ? 0 : column + 1;
+  const span = line.columns.filter((candidate) => candidate.offset <= offset).at(-1);
+  return column + (span === undefined || span.verbatim ? 1 : (span.width ?? 1));
+}
+
 /** The column spans of `text.slice(start)` of a line, counted from its new beginning. */
 export function sliceColumns(line: SourceLine, start: number): readonly ColumnSpan[] | undefined {
   if (line.columns === undefined) {
@@ -67,7 +77,7 @@ export function sliceColumns(line: SourceLine, start: number): readonly ColumnSp
   const first = locationAt(line, start);
   const containing = line.columns.filter((span) => span.offset <= start).at(-1);
   return [
-    { offset: 0, line: first.line, column: first.column, verbatim: containing?.verbatim ?? false },
+    { ...containing, offset: 0, line: first.line, column: first.column, verbatim: containing?.verbatim ?? false },
     ...line.columns.filter((span) => span.offset > start).map((span) => ({ ...span, offset: span.offset - start })),
   ];
 }
@@ -81,13 +91,14 @@ export function diagnosticAt(
   end: number,
 ): Diagnostic {
   const location = locationAt(line, start);
-  const last = locationAt(line, Math.max(start, end - 1));
+  const lastOffset = Math.max(start, end - 1);
+  const last = locationAt(line, lastOffset);
   const sameLine = last.line === location.line && last.column >= location.column;
   return {
     severity,
     message,
     location,
-    endColumn: location.column === 0 ? 0 : sameLine ? last.column + 1 : location.column + 1,
+    endColumn: location.column === 0 ? 0 : columnAfter(line, sameLine ? lastOffset : start),
     expansion: line.expansion,
   };
 }

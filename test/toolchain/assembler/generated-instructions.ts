@@ -63,7 +63,7 @@ const IMMEDIATES: ReadonlyMap<OpCodeOperandKind, readonly [OpKind, readonly numb
   [K.imm64, [OpKind.Immediate64, [5, -1]]],
 ]);
 
-const at = <T>(items: readonly T[], index: number): T => items[index % items.length] as T;
+const at = <T>(items: readonly T[], index: number): T => items[index % items.length];
 
 /** Ways to fill in the operands of one encoding. */
 const VARIANTS = 12;
@@ -149,8 +149,26 @@ function stringKind(kind: OpCodeOperandKind, bits: 32 | 64): OpKind {
   return bits === 64 ? OpKind.MemorySegRDI : OpKind.MemorySegEDI;
 }
 
-const BASES_64 = [Register.RAX, Register.RBP, Register.RSP, Register.R12, Register.R13, Register.RIP, 0, Register.EBX];
-const BASES_32 = [Register.EAX, Register.EBP, Register.ESP, Register.EBX, Register.EDI, 0, 0, Register.EBX];
+const BASES_64: readonly Register[] = [
+  Register.RAX,
+  Register.RBP,
+  Register.RSP,
+  Register.R12,
+  Register.R13,
+  Register.RIP,
+  0,
+  Register.EBX,
+];
+const BASES_32: readonly Register[] = [
+  Register.EAX,
+  Register.EBP,
+  Register.ESP,
+  Register.EBX,
+  Register.EDI,
+  Register.None,
+  Register.None,
+  Register.EBX,
+];
 const DISPLACEMENTS = [0n, 0x10n, -0x80n, 0x80n, 0x12345n, 0n];
 
 function fillMemory(instruction: Instruction, variant: number, bits: 32 | 64): void {
