@@ -4,7 +4,10 @@ import type { Case, Outcome } from './case';
 import { undefinedFlags, undefinedResult } from './undefined-flags';
 
 const DEBUG = 1;
+const STACK_FAULT = 12;
+const GENERAL_PROTECTION = 13;
 const PAGE_FAULT = 14;
+const ALIGNMENT_CHECK = 17;
 const FIRST_KERNEL_ADDRESS = 0x7ffffffff000n;
 
 /** Flags a user program sees, but for RF and TF, which belong to how the exception was reported. */
@@ -30,8 +33,10 @@ const PARTIAL = new Set(['PUSHA', 'POPA', 'ENTER']);
  * An access that wraps at the end of a segment of 4 GiB: whether it raises #GP or #SS is implementation-specific (SDM
  * vol. 3, section 5.3). Here nothing is mapped at that end.
  */
-function wrapsAtFourGiB({ compatibility }: Case, { vector, cr2 }: Outcome): boolean {
-  return compatibility && vector === PAGE_FAULT && (cr2 > 0xffff_fff0n || cr2 === 0n);
+function wrapsAtFourGiB({ compatibility }: Case, silicon: Outcome, { vector, cr2 }: Outcome): boolean {
+  if (!compatibility) return false;
+  const limitViolation = silicon.vector === STACK_FAULT || silicon.vector === GENERAL_PROTECTION;
+  return vector === PAGE_FAULT ? cr2 > 0xffff_fff0n || cr2 === 0n : vector === ALIGNMENT_CHECK && limitViolation;
 }
 
 /** What differs, one line each; empty if nothing does. */
@@ -44,7 +49,7 @@ export function differences(test: Case, silicon: Outcome, emulator: Outcome): st
   const cl = Number(test.gpr[Gpr.RCX] & 0xffn);
   // Single-step traps are the business of other tests.
   if (silicon.vector === DEBUG) return found;
-  if (wrapsAtFourGiB(test, emulator)) return found;
+  if (wrapsAtFourGiB(test, silicon, emulator)) return found;
   check('vector', silicon.vector, emulator.vector);
   check('rip', silicon.rip, emulator.rip);
   // Linux does not tell programs whether a kernel address is mapped: it reports all of them as present.

@@ -98,25 +98,41 @@ function executeEnter(cpu: Cpu, instruction: Instruction): void {
   const [bytes, level] = instruction.operands.map((operand) =>
     operand.kind === 'immediate' ? Number(operand.value & 0xffffn) : 0,
   );
-  const depth = level % 32;
   const size = instruction.operandSize === 1 ? 2 : instruction.operandSize;
-  const outer = Stack.current(cpu);
-  outer.pointer = BigInt.asUintN(8 * stackPointerSize(cpu), state.gpr[Gpr.RBP]);
-  const outerPointers = Array.from({ length: Math.max(0, depth - 1) }, (_, i) => outer.peek(-size * (i + 1), size));
-  const stack = Stack.current(cpu);
-  stack.push(size, BigInt.asUintN(8 * size, state.gpr[Gpr.RBP]));
-  const frame = stack.pointer;
-  if (depth > 0) {
-    for (const pointer of outerPointers) stack.push(size, pointer);
-    stack.push(size, BigInt.asUintN(8 * size, frame));
-  }
-  stack.skip(-bytes);
+  // Everything that can fault happens on the first run, which writes nothing.
+  const trial = pushFrame(cpu, size, level % 32);
   // The new top of the stack must be writable, though nothing is written there.
-  stack.requireWritable(size);
-  stack.commit();
+  trial.stack.skip(-bytes);
+  trial.stack.requireWritable(size);
+  const { frame } = pushFrame(cpu, size, level % 32, (stack) => stack.commit());
   const kept = size === 2 ? state.gpr[Gpr.RBP] & ~0xffffn : 0n;
   state.gpr[Gpr.RBP] = kept | BigInt.asUintN(8 * size, frame);
-  setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
+  setStackPointer(cpu, trial.stack.pointer, stackPointerSize(cpu));
+}
+
+/**
+ * Pushes RBP, the frame pointers of `depth` - 1 outer procedures, which lie below the one RBP points to, and the new one.
+ * `pushed` is called after each, so that pointers are read after what overlaps them has been written.
+ */
+function pushFrame(
+  cpu: Cpu,
+  size: 2 | 4 | 8,
+  depth: number,
+  pushed: (stack: Stack) => void = () => {},
+): { stack: Stack; frame: bigint } {
+  const { gpr } = cpu.state;
+  const outer = Stack.current(cpu);
+  outer.pointer = BigInt.asUintN(8 * stackPointerSize(cpu), gpr[Gpr.RBP]);
+  const stack = Stack.current(cpu);
+  const push = (value: bigint): void => {
+    stack.push(size, BigInt.asUintN(8 * size, value));
+    pushed(stack);
+  };
+  push(gpr[Gpr.RBP]);
+  const frame = stack.pointer;
+  for (let i = 1; i < depth; i++) push(outer.peek(-size * i, size));
+  if (depth > 0) push(frame);
+  return { stack, frame };
 }
 
 /** FWAIT: nothing is pending in an x87 unit that does not exist, but #NM comes first. */
