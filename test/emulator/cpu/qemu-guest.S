@@ -355,7 +355,7 @@ gate_target:                            # of the call gate: shows its frame
 
 cases:
         movl    $40, debug_budget
-        .include "qemu-cases.inc"
+        .include "qemu-cases.S"
 
 finish:
         mov     $10, %al
