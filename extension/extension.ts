@@ -11,7 +11,11 @@ import { Sessions } from './sessions';
 import { StatusItem } from './views/status';
 import { createViews } from './views/views';
 
+/** Name under which the extension host's performance timeline tells how long activation took. */
+const ACTIVATION_MEASURE = 'ringside.activate';
+
 export function activate(context: vscode.ExtensionContext): void {
+  const begin = performance.now();
   const sessions = new Sessions();
   context.subscriptions.push(
     sessions,
@@ -31,6 +35,7 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   // From now on the views are worth their place in the side bar.
   void vscode.commands.executeCommand('setContext', 'ringside.active', true);
+  performance.measure(ACTIVATION_MEASURE, { start: begin });
 }
 
 /** The language client is a bundle of its own, loaded when the first assembly file is open. */

@@ -10,6 +10,7 @@ export const samples = vscode.workspace.workspaceFolders?.[0].uri.fsPath ?? '';
 export const hello = join(samples, 'hello-syscall', 'hello.S');
 
 const POLL_MS = 25;
+const SHOWN_WITHIN_MS = 3000;
 
 /** Waits until `probe` gives something; fails with `what` after `timeout` milliseconds. */
 export async function until<Result>(
@@ -35,17 +36,27 @@ export class Stops implements vscode.Disposable {
   private readonly events: DebugProtocol.StoppedEvent['body'][] = [];
   private taken = 0;
   private readonly answers: DebugProtocol.Response[] = [];
+  /** The editor has shown the last stop: its commands now concern it. */
+  private shown = false;
+  private readonly focus = vscode.debug.onDidChangeActiveStackItem((item) => {
+    if (item instanceof vscode.DebugStackFrame) this.shown = true;
+  });
   private readonly registration = vscode.debug.registerDebugAdapterTrackerFactory('ringside', {
     createDebugAdapterTracker: () => ({
       onDidSendMessage: (message: DebugProtocol.Event | DebugProtocol.Response) => {
         if ('command' in message) this.answers.push(message);
-        else if (message.event === 'stopped') this.events.push((message as DebugProtocol.StoppedEvent).body);
+        else if (message.event === 'stopped') {
+          this.shown = false;
+          this.events.push((message as DebugProtocol.StoppedEvent).body);
+        }
       },
     }),
   });
 
   async next(): Promise<DebugProtocol.StoppedEvent['body']> {
     await until('a stop', () => this.events.length > this.taken);
+    // A session in the background does not take the focus when it stops.
+    await until('the stop to be shown', () => this.shown, SHOWN_WITHIN_MS).catch(() => {});
     return this.events[this.taken++];
   }
 
@@ -67,6 +78,7 @@ export class Stops implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.focus.dispose();
     this.registration.dispose();
   }
 }
