@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { benchAssembler } from './assembler';
 import { benchDebugAdapter } from './debug-adapter';
-import { benchInterpreter } from './interpreter';
+import { benchEngine } from './engine';
 import { table, type Row } from './measure';
 
 const root = process.cwd();
@@ -10,7 +10,8 @@ const root = process.cwd();
 const BENCHMARKS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   assembler: () => benchAssembler(join(root, 'samples', 'kernel')),
   'debug-adapter': () => benchDebugAdapter(root),
-  interpreter: () => benchInterpreter(join(root, 'bench', 'programs')),
+  interpreter: () => benchEngine(join(root, 'bench', 'programs'), 'interpreter'),
+  tiered: () => benchEngine(join(root, 'bench', 'programs'), 'tiered'),
 };
 
 async function main(): Promise<void> {

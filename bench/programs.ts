@@ -26,8 +26,8 @@ export function buildProgram(folder: string, name: string, bare: boolean): Uint8
 }
 
 /** Runs a program made for the bare machine to its HLT; returns seconds and instructions. */
-export function runBare(elf: Uint8Array): { seconds: number; instructions: number } {
-  const machine = createMachine({ memoryBytes: 64 << 20 });
+export function runBare(elf: Uint8Array, engine: 'tiered' | 'interpreter'): { seconds: number; instructions: number } {
+  const machine = createMachine({ memoryBytes: 64 << 20, engine });
   const file = readElf(elf);
   const segments = file.segments
     .filter(({ type }) => type === 1)
