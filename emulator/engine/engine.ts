@@ -113,6 +113,8 @@ export class Engine implements Cpu, TranslationCache {
   /** Virtual time at which generated code now running returns at the latest. */
   private sliceEnd = 0;
 
+  /** RIP of a repeated string instruction that has stopped between two iterations. */
+  private pausedAt: bigint | undefined;
   /** How often a repeated string instruction has paused since `run` began: it retires nothing while it goes on. */
   private pauses = 0;
 
@@ -416,6 +418,7 @@ export class Engine implements Cpu, TranslationCache {
     gpr[Gpr.RCX] = instruction.addressSize === 2 ? (gpr[Gpr.RCX] & ~0xffffn) | left : left;
     if (left === 0n) return;
     this.nextAddress = this.instructionAddress;
+    this.pausedAt = this.instructionAddress;
     this.i32[layout.BUDGET >> 2]++;
   }
 
@@ -432,7 +435,7 @@ export class Engine implements Cpu, TranslationCache {
   private needsAttention(): boolean {
     const { state, environment } = this;
     if (this.stopRequest || state.halted || environment.exitCode !== undefined || state.flag(Flag.TF)) return true;
-    if (this.heldBreakpoints || instructionBreakpointsEnabled(state)) return true;
+    if (this.heldBreakpoints || state.pendingDebugTraps || instructionBreakpointsEnabled(state)) return true;
     const due = environment.clock.nextEventAt;
     if (due < this.sliceEnd) return true;
     const pending = environment.interruptPending();
@@ -542,7 +545,7 @@ export class Engine implements Cpu, TranslationCache {
     }
     if (!holdInterrupts && environment.interruptPending() && acceptsInterrupt(state)) {
       const vector = environment.acknowledgeInterrupt();
-      const stop = this.orShutdown(() => deliverInterrupt(this, vector));
+      const stop = this.orShutdown(() => deliverInterrupt(this, vector, this.pausedAt === state.rip));
       this.refreshMode();
       return stop ? { stop } : { delivered: vector };
     }
@@ -624,7 +627,8 @@ export class Engine implements Cpu, TranslationCache {
   /** Delivers the #DB that follows an instruction, if any. */
   private trapAfter(trapFlagBefore: boolean, branched: boolean): Stop | undefined {
     const { state } = this;
-    let touched = 0;
+    let touched = state.pendingDebugTraps;
+    state.pendingDebugTraps = 0;
     if (breakpointsEnabled(state)) {
       for (const { va, size, access } of this.watch.noted) touched |= dataBreakpoints(state, va, size, access);
     }
@@ -644,7 +648,7 @@ export class Engine implements Cpu, TranslationCache {
       this.stopRequest = { reason: 'exception', vector: Vector.DB };
     }
     this.deliveredVector = Vector.DB;
-    const stop = this.orShutdown(() => deliverDebugTrap(this, decision.deliver));
+    const stop = this.orShutdown(() => deliverDebugTrap(this, decision.deliver, this.pausedAt === state.rip));
     this.refreshMode();
     return stop;
   }
@@ -659,6 +663,7 @@ export class Engine implements Cpu, TranslationCache {
     const { i32 } = this;
     this.fault = undefined;
     this.access.fault = undefined;
+    this.pausedAt = undefined;
     i32[layout.BUDGET >> 2] = budget;
     this.sliceBudget = budget;
     this.sliceEnd = this.environment.clock.now + budget + LONGEST_BLOCK;
@@ -680,6 +685,7 @@ export class Engine implements Cpu, TranslationCache {
       case ExitReason.BETWEEN_ITERATIONS:
         this.pauses++;
         this.locate(current);
+        this.pausedAt = this.state.rip;
         return undefined;
       case ExitReason.EXCEPTION: {
         this.locate(current);
@@ -708,8 +714,9 @@ export class Engine implements Cpu, TranslationCache {
       this.fault = undefined;
       return this.resolveFault(fault, undefined);
     }
-    // SYSCALL and SYSRET trap by the TF they have just set; executeOne sees to it itself.
-    if (!this.access.stepping && this.state.flag(Flag.TF)) return this.trapAfter(false, true);
+    // SYSCALL and SYSRET trap by the TF they have just set, IN and OUT by I/O breakpoints; executeOne looks for itself.
+    const { state } = this;
+    if (!this.access.stepping && (state.flag(Flag.TF) || state.pendingDebugTraps)) return this.trapAfter(false, true);
     return undefined;
   }
 
