@@ -7,3 +7,8 @@ export interface Command {
   /** Returns the exit code. Throws UsageError, CommandError, or an error of the rooms it calls. */
   run(args: readonly string[], terminal: Terminal): Promise<number>;
 }
+
+/** For a server: never resolves; the process ends when its client has gone. */
+export function untilClientLeaves(): Promise<never> {
+  return new Promise(() => undefined);
+}

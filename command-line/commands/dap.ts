@@ -1,7 +1,6 @@
 /** `ringside dap`: the debug adapter on standard input and output. */
-import { ExitCode } from '../errors';
 import { parseOptions, type CommandDescription } from '../options';
-import type { Command } from './command';
+import { type Command, untilClientLeaves } from './command';
 
 const description = {
   name: 'dap',
@@ -18,6 +17,6 @@ export const dapCommand: Command = {
     parseOptions(description, args);
     const { serveStdio } = await import('../../debug-adapter');
     serveStdio();
-    return ExitCode.SUCCESS;
+    return untilClientLeaves();
   },
 };

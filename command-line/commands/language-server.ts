@@ -1,7 +1,6 @@
 /** `ringside language-server`: the language server on standard input and output. */
-import { ExitCode } from '../errors';
 import { parseOptions, type CommandDescription } from '../options';
-import type { Command } from './command';
+import { type Command, untilClientLeaves } from './command';
 
 const description = {
   name: 'language-server',
@@ -17,6 +16,6 @@ export const languageServerCommand: Command = {
     parseOptions(description, args);
     const { serveStdio } = await import('../../language-server');
     serveStdio();
-    return ExitCode.SUCCESS;
+    return untilClientLeaves();
   },
 };
