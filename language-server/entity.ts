@@ -10,6 +10,7 @@ export type Entity = { readonly range: Range } & (
   | { readonly kind: 'c-macro'; readonly macro: MacroDefinition }
   | { readonly kind: 'macro'; readonly macro: AsmMacro; readonly call: MacroCall | undefined }
   | { readonly kind: 'symbol'; readonly name: string }
+  | { readonly kind: 'numeric-label'; readonly label: SourceLocation }
 );
 
 /** The thing named at `position` of the file at `path`, which `analysis` explains. */
@@ -32,6 +33,8 @@ export function entityAt(analysis: Analysis, path: string, position: Position, f
   if (call) return { kind: 'macro', macro: call.macro, call, range };
   const defined = result.macros.find((each) => isHere(each.location));
   if (defined) return { kind: 'macro', macro: defined, call: undefined, range };
+  const numeric = result.references.find((each) => each.label !== undefined && isHere(each.location));
+  if (numeric?.label) return { kind: 'numeric-label', label: numeric.label, range };
   // Arguments of macro calls are not looked at before the expansion, so what they name goes by the name alone.
   if (isNamed(analysis, word) || result.references.some((each) => isHere(each.location))) {
     return { kind: 'symbol', name: word, range };

@@ -22,6 +22,8 @@ export function definition(workspace: Workspace, path: string, position: Positio
       return symbolDefinitions(workspace, analysis, path, entity.name).map(({ location, name }) =>
         locationOf(location, name.length, files),
       );
+    case 'numeric-label':
+      return [locationOf(entity.label, 1, files)];
     case undefined:
       return [];
   }

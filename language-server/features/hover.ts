@@ -31,6 +31,8 @@ function entityText(workspace: Workspace, analysis: Analysis, path: string, enti
       return code(definitionText(entity.macro));
     case 'macro':
       return entity.call ? callText(analysis, entity.call) : macroText(entity.macro);
+    case 'numeric-label':
+      return `label of line ${entity.label.line}`;
     case 'symbol':
       return symbolText(workspace, analysis, path, entity.name);
   }

@@ -18,6 +18,15 @@ describe('Go to definition', () => {
     assert.deepEqual(definitions({ 'a.S': '_start:\n\tjmp\tla|st\nlast:\n\tret\n' }), ['a.S:2:0']);
   });
 
+  it('finds the numeric label that is meant', () => {
+    const source = '1:\tnop\n\tjmp 1@b\n1:\tjmp 1@b\n\tjmp 1@f\n1:\tret\n';
+    const at = (index: number): string[] => {
+      const parts = source.split('@');
+      return definitions({ 'a.S': `${parts.slice(0, index + 1).join('')}|${parts.slice(index + 1).join('')}` });
+    };
+    assert.deepEqual([at(0), at(1), at(2)], [['a.S:0:0'], ['a.S:2:0'], ['a.S:4:0']]);
+  });
+
   it('finds a constant in an expression', () => {
     assert.deepEqual(definitions({ 'a.S': '\t.set\tsize, 8\n\tmovl\t$si|ze + 1, %eax\n' }), ['a.S:0:6']);
   });
