@@ -15,7 +15,7 @@ import type { Directives } from './directives/directive';
 import { layoutDirectives } from './directives/layout';
 import { symbolDirectives } from './directives/symbols';
 import { InstructionSet } from './encoder';
-import { expansionDepth, InputStack, plainLines } from './input';
+import { expansionDepth, InputStack, plainLines, withoutComments } from './input';
 import {
   parseArguments,
   parseIterationValues,
@@ -131,7 +131,11 @@ class Assembler {
       assembly.diagnostics.push(...preprocessed.diagnostics);
       this.missesInclude = preprocessed.includes.some(({ path }) => path === undefined);
     }
-    this.input.push(preprocessed?.lines ?? plainLines(source.path, source.text), false, 0);
+    this.input.push(
+      preprocessed === undefined ? plainLines(source.path, source.text) : withoutComments(preprocessed.lines),
+      false,
+      0,
+    );
     const left = (depth: number): void => {
       for (const line of this.conditionals.unwind(depth)) {
         assembly.report(

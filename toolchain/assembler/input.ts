@@ -42,15 +42,21 @@ export function statementsOf(line: SourceLine): SourceLine[] {
 
 /** Lines of a source that does not go through the C preprocessor, with the assembler's own comments taken out. */
 export function plainLines(file: string, text: string): SourceLine[] {
+  return withoutComments(sourceLines(file, text));
+}
+
+/** Takes the assembler's comments out: those in slashes and stars, after `#`, and lines that begin with `/`. */
+export function withoutComments(lines: readonly SourceLine[]): SourceLine[] {
   let inComment = false;
-  const lines: SourceLine[] = [];
-  for (const line of sourceLines(file, text)) {
-    const stripped = stripComments(line.text, inComment, false);
+  const result: SourceLine[] = [];
+  for (const line of lines) {
+    const stripped = stripComments(line.text, inComment, 'gas');
     inComment = stripped.inComment;
     const content = /^\s*\//.test(stripped.text) ? '' : stripped.text.slice(0, hashComment(stripped.text));
-    if (content.trim() !== '') lines.push({ ...line, text: content });
+    if (content.trim() === '') continue;
+    result.push(content === line.text ? line : { ...line, text: content });
   }
-  return lines;
+  return result;
 }
 
 export class InputStack {

@@ -6,42 +6,47 @@ export interface StrippedLine {
   readonly inComment: boolean;
 }
 
+/** Whose comments: the C preprocessor's, or the assembler's own, which has no `//` and knows `'a` without a closing quote. */
+export type CommentDialect = 'c' | 'gas';
+
 /**
- * Replaces comments in one line by as many spaces. An unterminated quote is an ordinary character, as in GNU cpp's
- * assembler mode.
+ * Replaces comments in one line by as many spaces. A quote that is never closed keeps all after it from being a comment,
+ * as in GNU cpp's assembler mode.
  */
-export function stripComments(text: string, inComment: boolean, lineComments = true): StrippedLine {
+export function stripComments(text: string, inComment: boolean, dialect: CommentDialect): StrippedLine {
   if (!inComment && !text.includes('/')) return { text, inComment: false };
   let result = '';
   let position = 0;
   let open = inComment;
   while (position < text.length) {
+    let end: number;
+    let isComment = true;
     if (open) {
-      const end = text.indexOf('*/', position);
-      const stop = end < 0 ? text.length : end + 2;
-      result += ' '.repeat(stop - position);
-      position = stop;
-      open = end < 0;
-      continue;
-    }
-    const character = text[position];
-    if (character === '"' || character === "'") {
-      const end = closingQuote(text, position);
-      result += text.slice(position, end);
-      position = end;
+      const close = text.indexOf('*/', position);
+      open = close < 0;
+      end = open ? text.length : close + 2;
     } else if (text.startsWith('/*', position)) {
-      result += '  ';
-      position += 2;
       open = true;
-    } else if (lineComments && text.startsWith('//', position)) {
-      result += ' '.repeat(text.length - position);
-      position = text.length;
+      end = position + 2;
+    } else if (dialect === 'c' && text.startsWith('//', position)) {
+      end = text.length;
     } else {
-      result += character;
-      position++;
+      isComment = false;
+      end = quotedEnd(text, position, dialect);
     }
+    result += isComment ? ' '.repeat(end - position) : text.slice(position, end);
+    position = end;
   }
   return { text: result, inComment: open };
+}
+
+/** Offset after the character at `start`, or after all of the string that begins there. */
+function quotedEnd(text: string, start: number, dialect: CommentDialect): number {
+  const character = text[start];
+  if (character === "'" && dialect === 'gas') return characterEnd(text, start);
+  if (character !== '"' && character !== "'") return start + 1;
+  const end = closingQuote(text, start);
+  return end === start + 1 && dialect === 'c' ? text.length : end;
 }
 
 /** Offset after the string or character that begins at `start`; `start + 1` if it is never closed. */

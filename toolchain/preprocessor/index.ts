@@ -18,6 +18,6 @@ export {
   type MacroUse,
   type SourceLine,
 } from './source-line';
-export { characterEnd, closingQuote, hashComment, stripComments } from './comments';
+export { characterEnd, closingQuote, hashComment, stripComments, type CommentDialect } from './comments';
 export { directoryOf, isAbsolute, joinPath, normalizePath } from './paths';
 export { spell } from './tokens';

@@ -184,7 +184,7 @@ class Preprocessor {
     const columns: ColumnSpan[] = [];
     for (;;) {
       const physical = input.lines[input.next++] ?? '';
-      const stripped = stripComments(physical.endsWith('\\') ? physical.slice(0, -1) : physical, input.inComment);
+      const stripped = stripComments(physical.endsWith('\\') ? physical.slice(0, -1) : physical, input.inComment, 'c');
       input.inComment = stripped.inComment;
       columns.push({ offset: text.length, line: input.next, column: 1, verbatim: true });
       text += stripped.text;
@@ -257,7 +257,8 @@ class Preprocessor {
       used: (macro, name, end, parent) => {
         const call = place(name, false).location;
         const last = place(end, end.verbatim);
-        const endColumn = last.location.line === call.line ? last.endColumn : call.column + macro.name.length;
+        const ownEnd = last.location.line === call.line ? last.endColumn : call.column + macro.name.length;
+        const endColumn = name.verbatim ? ownEnd : (parent?.endColumn ?? ownEnd);
         const use: MacroUse = { name: macro.name, definition: macro.location, call, endColumn, parent };
         uses.push(use);
         this.uses.push(use);
@@ -341,7 +342,7 @@ class Preprocessor {
         at.offset + at.text.length,
       );
     }
-    this.macros.set(macro.name, macro);
+    if (old === undefined || !sameDefinition(old, macro)) this.macros.set(macro.name, macro);
     this.definitions.push(macro);
   }
 

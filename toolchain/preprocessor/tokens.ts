@@ -1,4 +1,4 @@
-/** Preprocessing tokens (C11 6.4), as they matter in assembler source: no trigraphs, lone quotes are ordinary characters. */
+/** Preprocessing tokens (C11 6.4), as they matter in assembler source: no trigraphs; a quote that is not closed makes the rest of the line one token. */
 
 export type TokenKind = 'identifier' | 'number' | 'string' | 'character' | 'punctuator' | 'other';
 
@@ -18,7 +18,7 @@ export interface Token {
 }
 
 const TOKEN =
-  /([A-Za-z_][A-Za-z0-9_]*)|(\.?[0-9](?:[eEpP][+-]|[A-Za-z0-9_.])*)|("(?:[^"\\]|\\.)*")|('(?:[^'\\]|\\.)+')|(\.\.\.|##|&&|\|\||==|!=|<=|>=|<<|>>|[-+*/%&|^!~<>=?:,()#.;[\]{}])|(\S)/y;
+  /([A-Za-z_][A-Za-z0-9_]*)|(\.?[0-9](?:[eEpP][+-]|[A-Za-z0-9_.])*)|("(?:[^"\\]|\\.)*")|('(?:[^'\\]|\\.)+')|(\.\.\.|##|&&|\|\||==|!=|<=|>=|<<|>>|[-+*/%&|^!~<>=?:,()#.;[\]{}])|(["'].*|\S)/y;
 
 const NOT_HIDDEN: readonly string[] = [];
 const KINDS: readonly TokenKind[] = ['identifier', 'number', 'string', 'character', 'punctuator', 'other'];
