@@ -11,17 +11,19 @@ function activationTime(): number | undefined {
   return performance.getEntriesByName('ringside.activate', 'measure').at(0)?.duration;
 }
 
-/** Time it takes to read and evaluate the extension's bundle. */
+/** Time it takes to read and evaluate the extension's bundle; the best of a few, as other programs run, too. */
 function loadingTime({ extensionPath, packageJSON }: vscode.Extension<unknown>): number {
   const load = createRequire(__filename);
   const bundle = load.resolve(join(extensionPath, (packageJSON as { main: string }).main));
   const loaded = load.cache[bundle];
-  delete load.cache[bundle];
-  const begin = performance.now();
-  load(bundle);
-  const took = performance.now() - begin;
+  const times = Array.from({ length: 3 }, () => {
+    delete load.cache[bundle];
+    const begin = performance.now();
+    load(bundle);
+    return performance.now() - begin;
+  });
   load.cache[bundle] = loaded;
-  return took;
+  return Math.min(...times);
 }
 
 describe('the extension in the editor', () => {
