@@ -1,5 +1,5 @@
 /** The emulator's face: what other rooms may use. */
-export { cpuModel, createMachine, MachineError, type MachineOptions } from './pc';
+export { cpuModel, createMachine, interpreterCode, MachineError, type MachineOptions } from './pc';
 export type * from './machine';
 export { CPU_MODELS, type CpuModel } from './cpu/cpuid';
 export type { Cpu } from './cpu/cpu';

@@ -4,7 +4,8 @@ import { CPU_MODELS, type CpuModel } from './cpu/cpuid';
 import { attachDevices, type Devices } from './devices';
 import { SystemBus } from './devices/system-bus';
 import { Engine, type EngineStages } from './engine/engine';
-import { buildInterpreter, type Interpreter } from './engine/interpreter';
+import { generateInterpreter, loadInterpreter, type Interpreter } from './engine/interpreter';
+import { HandlerTable } from './engine/handlers';
 import { RAM } from './engine/layout';
 import { DecoderFeature } from './isa/decoder';
 import { definitions } from './isa/semantics';
@@ -18,6 +19,8 @@ export interface MachineOptions {
   readonly cpu?: string | CpuModel;
   /** `tiered` compiles hot code; `interpreter` does not. Default `tiered`. What the guest sees is the same. */
   readonly engine?: EngineStages;
+  /** What `interpreterCode()` returned at build time; without it the interpreter is generated, in a tenth of a second. */
+  readonly interpreterCode?: Uint8Array;
   /** Receives the bytes the guest sends to its first serial port. */
   readonly serial?: (byte: number) => void;
 }
@@ -32,6 +35,11 @@ const WASM_PAGE = 0x10000;
 
 /** The interpreter depends on nothing but the program itself: it is generated once and shared. */
 let interpreter: Interpreter | undefined;
+
+/** The interpreter's code, to be kept by a build for `MachineOptions.interpreterCode`. */
+export function interpreterCode(): Uint8Array {
+  return generateInterpreter(new HandlerTable(definitions));
+}
 
 /** Makes a machine in its state after reset. Throws MachineError. */
 export function createMachine(options: MachineOptions): Pc {
@@ -59,7 +67,7 @@ export class Pc implements Machine {
   readonly cpu: Engine;
   readonly devices: Devices;
 
-  constructor({ memoryBytes, cpu = 'intel', engine = 'tiered', serial = () => {} }: MachineOptions) {
+  constructor({ memoryBytes, cpu = 'intel', engine = 'tiered', interpreterCode, serial = () => {} }: MachineOptions) {
     const fits =
       Number.isInteger(memoryBytes / PAGE_BYTES) && memoryBytes >= LEAST_MEMORY && memoryBytes <= MOST_MEMORY;
     if (!fits)
@@ -67,7 +75,7 @@ export class Pc implements Machine {
     const linear = new WebAssembly.Memory({ initial: Math.ceil((RAM + memoryBytes) / WASM_PAGE) });
     this.memory = new PhysicalMemory(linear, memoryBytes);
     const model = typeof cpu === 'string' ? cpuModel(cpu) : cpu;
-    interpreter ??= buildInterpreter(definitions);
+    interpreter ??= loadInterpreter(definitions, interpreterCode);
     const clock: Clock = new Clock(() => this.cpu.instructionCount);
     let exitCode: number | undefined;
     this.devices = attachDevices(this.bus, clock, {

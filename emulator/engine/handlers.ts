@@ -12,6 +12,8 @@ import {
   type Variant,
 } from '../isa/semantics/definition';
 
+import * as layout from './layout';
+
 export interface Handler {
   readonly definition: Definition;
   readonly operands: readonly OperandRef[];
@@ -157,6 +159,18 @@ export class HandlerTable {
   /** Whether a description exists for the mnemonic (else it is an architectural routine). */
   describes(mnemonic: string): boolean {
     return this.byMnemonic.has(mnemonic);
+  }
+
+  /** Tells handler tables apart: the number and, in order, the kinds of all handlers, hashed (FNV-1a, 32 bits). */
+  fingerprint(): string {
+    let hash = 0x811c9dc5;
+    for (const { definition, operands, variant, fusedCondition = 0 } of this.handlers) {
+      const parts = [shapeCode(operands), variantCode(variant, definition.traits), fusedCondition];
+      for (const value of [...[...definition.mnemonic].map((letter) => letter.charCodeAt(0)), ...parts]) {
+        hash = Math.imul(hash ^ value, 0x01000193);
+      }
+    }
+    return `${this.handlers.length} ${layout.RAM} ${(hash >>> 0).toString(16)}`;
   }
 
   /** Whether a described instruction ends its block: every definition of one mnemonic does or none. */

@@ -42,8 +42,14 @@ export interface Interpreter {
 /** Initial size, in 64 KiB pages, that the memory of every machine has at least. */
 export const LEAST_MEMORY_PAGES = layout.RAM >> 16;
 
-export function buildInterpreter(definitions: readonly Definition[]): Interpreter {
-  const table = new HandlerTable(definitions);
+/** Custom section that tells for which handlers the code was generated. */
+const FINGERPRINT_SECTION = 'ringside.handlers';
+
+/**
+ * The interpreter as a WebAssembly module in binary form. Generating it takes a tenth of a second, so a build may keep it
+ * in a file and pass it to `loadInterpreter`.
+ */
+export function generateInterpreter(table: HandlerTable): Uint8Array {
   const writer = new ModuleWriter(LEAST_MEMORY_PAGES, { table: true });
   const imports = importEngine(writer);
   const helpers: Helpers = {
@@ -59,7 +65,20 @@ export function buildInterpreter(definitions: readonly Definition[]): Interprete
   const run = writer.declare({ parameters: [I32], results: [] }, 'run');
   const signature = writer.signature(REGION_TYPE);
   writer.define(run, interpreterBody(table, helpers, imports, signature));
-  return { module: new WebAssembly.Module(writer.encode() as BufferSource), table };
+  writer.addCustomSection(FINGERPRINT_SECTION, table.fingerprint());
+  return writer.encode();
+}
+
+/** Compiles the interpreter: from `code`, if that was generated for the same handlers, else generated now. */
+export function loadInterpreter(definitions: readonly Definition[], code?: Uint8Array): Interpreter {
+  const table = new HandlerTable(definitions);
+  if (code) {
+    const module = new WebAssembly.Module(code as BufferSource);
+    const sections = WebAssembly.Module.customSections(module, FINGERPRINT_SECTION);
+    if (sections.length === 1 && new TextDecoder().decode(sections[0]) === table.fingerprint())
+      return { module, table };
+  }
+  return { module: new WebAssembly.Module(generateInterpreter(table) as BufferSource), table };
 }
 
 type Imports = Record<keyof EngineImports, number>;

@@ -13,6 +13,7 @@ export interface FunctionType {
 }
 
 const enum SectionId {
+  CUSTOM = 0,
   TYPE = 1,
   IMPORT = 2,
   FUNCTION = 3,
@@ -23,6 +24,7 @@ const enum SectionId {
 /** Imported functions come first in the function index space, in the order of `importFunction`. */
 export class ModuleWriter {
   private readonly types: FunctionType[] = [];
+  private readonly customSections: { name: string; text: string }[] = [];
   private readonly imports: { name: string; type: number }[] = [];
   private readonly functions: { type: number; exported: string | undefined; body: FunctionBody | undefined }[] = [];
 
@@ -65,6 +67,11 @@ export class ModuleWriter {
 
   define(index: number, body: FunctionBody): void {
     this.functions[index - this.imports.length].body = body;
+  }
+
+  /** Adds a custom section, which `WebAssembly.Module.customSections` finds again. */
+  addCustomSection(name: string, text: string): void {
+    this.customSections.push({ name, text });
   }
 
   /** The module in binary form. */
@@ -136,6 +143,12 @@ export class ModuleWriter {
         content.bytes(code);
       }
     });
+    for (const { name, text } of this.customSections) {
+      section(SectionId.CUSTOM, (content) => {
+        content.name(name);
+        content.bytes(new TextEncoder().encode(text));
+      });
+    }
     return out.view().slice();
   }
 }
