@@ -14,6 +14,7 @@ import { buildImage, formatOf, type BuildOptions, type ImageFormat } from './bui
 import { AdapterError } from './errors';
 import type { Image } from './image';
 import { isCanonical } from './registers';
+import { builtInterpreter } from './built-interpreter';
 import { Target } from './target';
 
 export interface TargetOptions extends BuildOptions {
@@ -118,7 +119,13 @@ function checkedAddress(va: bigint): bigint {
 }
 
 function makeMachine({ cpu, memoryBytes = DEFAULT_MEMORY, serial }: TargetOptions): Machine {
-  return createMachine({ memoryBytes, ...(cpu === undefined ? {} : { cpu }), ...(serial ? { serial } : {}) });
+  const interpreterCode = builtInterpreter();
+  return createMachine({
+    memoryBytes,
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(serial ? { serial } : {}),
+    ...(interpreterCode ? { interpreterCode } : {}),
+  });
 }
 
 /** What the loaders take of a parsed ELF file. */

@@ -1,9 +1,10 @@
 // Bundles the extension, the two servers and the command line into dist/. `--watch` rebuilds on change; `--tests` also
 // bundles the editor suite into out/.
-import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
+import { writeInterpreter } from './lib/interpreter.mjs';
 import { thirdPartyNotices } from './lib/notices.mjs';
 import { dist, main, out, root } from './lib/project.mjs';
 
@@ -71,12 +72,16 @@ export async function build({ tests = false, watch = false } = {}) {
   await mkdir(dist, { recursive: true });
   // iced-x86 reads its WebAssembly from the folder of the script it was bundled into.
   await copyFile(join(root, 'node_modules', 'iced-x86', 'iced_x86_bg.wasm'), join(dist, 'iced_x86_bg.wasm'));
+  const interpreter = join(dist, 'interpreter.wasm');
   if (watch) {
+    // Without the file the interpreter is generated at each start, from the sources as they are then.
+    await rm(interpreter, { force: true });
     await Promise.all(bundles.map(async (bundle) => (await esbuild.context(options(bundle))).watch()));
     console.log('build: watching for changes (Ctrl+C ends)');
     return;
   }
   const results = await Promise.all(bundles.map((bundle) => esbuild.build({ ...options(bundle), metafile: true })));
+  await writeInterpreter(interpreter);
   const notices = thirdPartyNotices(results.map(({ metafile }) => metafile));
   await writeFile(join(dist, 'THIRD-PARTY-NOTICES.txt'), notices);
   for (const { executable, outfile } of bundles) if (executable) await chmod(join(dist, outfile), 0o755);
