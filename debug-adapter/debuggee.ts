@@ -77,6 +77,7 @@ export class Debuggee {
     this.variables = new Variables(target);
     this.execution = new Execution(target, machineBreakpoints, {
       judge: (stop) => this.judge(stop),
+      failed: (error) => log(`Internal error: ${error instanceof Error ? error.message : String(error)}`),
       ended: (end) => this.runEnded(end),
     });
   }
@@ -221,6 +222,7 @@ export class Debuggee {
       this.listener.exited(end.stop.code >> 1);
       return;
     }
+    if (end.kind === 'step') this.breakpoints.log(this.target.state.rip);
     this.shutDown = end.kind === 'stop' && end.stop.reason === 'shutdown';
     this.exception = this.facts.exception;
     const body = stoppedBody(this.target, end, this.commanded, this.facts);

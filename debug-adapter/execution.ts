@@ -23,6 +23,8 @@ export interface Verdict {
 }
 
 export interface ExecutionListener {
+  /** A mistake in the emulator or adapter ended the run. */
+  failed(error: unknown): void;
   /** Whether the user wants to stop here: breakpoint conditions, log points, exception filters. */
   judge(stop: SpontaneousStop): Verdict | undefined;
   ended(end: RunEnd): void;
@@ -74,9 +76,7 @@ export class Execution {
   wake(): void {
     if (!this.asleep) return;
     this.asleep = false;
-    setImmediate(() => {
-      if (!this.disposed) this.slice();
-    });
+    setImmediate(() => this.guarded(() => this.slice()));
   }
 
   /** Nothing runs any more after this, and `ended` is not called. */
@@ -86,9 +86,20 @@ export class Execution {
   }
 
   private begin(): void {
+    this.guarded(() => {
+      if (!this.step || !this.advance(this.step, undefined)) this.slice();
+    });
+  }
+
+  /** Does `work` unless the guest was given up; the session outlives a mistake in it. */
+  private guarded(work: () => void): void {
     if (this.disposed) return;
-    if (this.step && this.advance(this.step, undefined)) return;
-    this.slice();
+    try {
+      work();
+    } catch (error) {
+      this.listener.failed(error);
+      this.end({ kind: 'pause' });
+    }
   }
 
   private slice(): void {
@@ -103,9 +114,7 @@ export class Execution {
       // Once the run is over, no slice may be pending: the next command starts its own.
       if (this.disposed || !this.running || this.asleep) return;
     } while (performance.now() < deadline);
-    setImmediate(() => {
-      if (!this.disposed) this.slice();
-    });
+    setImmediate(() => this.guarded(() => this.slice()));
   }
 
   private executeInstruction(holdInterrupts: boolean): void {

@@ -22,7 +22,7 @@ import { syscallTableResponse } from './system-calls';
 
 type Body = object | undefined;
 // Requests arrive as JSON: what a handler gets is what the protocol promises for its command.
-type Handler = (args: never) => Body | Promise<Body>;
+type Handler = (args: never) => Body;
 
 export class RingsideSession extends DebugSession {
   private client = new ClientView({});
@@ -92,10 +92,10 @@ export class RingsideSession extends DebugSession {
   };
 
   protected override dispatchRequest(request: DebugProtocol.Request): void {
-    void this.answer(request);
+    this.answer(request);
   }
 
-  private async answer(request: DebugProtocol.Request): Promise<void> {
+  private answer(request: DebugProtocol.Request): void {
     const response: DebugProtocol.Response = {
       type: 'response',
       seq: 0,
@@ -106,7 +106,7 @@ export class RingsideSession extends DebugSession {
     try {
       const handler = Object.hasOwn(this.handlers, request.command) ? this.handlers[request.command] : undefined;
       if (!handler) throw new AdapterError(`This adapter does not know the request "${request.command}".`, false);
-      const body = await handler(request.arguments as never);
+      const body = handler(request.arguments as never);
       if (body) response.body = body;
     } catch (error) {
       this.failed(response, error);
@@ -146,13 +146,13 @@ export class RingsideSession extends DebugSession {
     return CAPABILITIES;
   }
 
-  private async launch(args: object): Promise<undefined> {
+  private launch(args: object): undefined {
     this.attributes = checkLaunchAttributes(args);
-    await this.boot(this.attributes);
+    this.boot(this.attributes);
   }
 
-  private async boot(attributes: LaunchAttributes): Promise<void> {
-    const { target, warnings, readSource } = await launch(attributes, this.serial.write);
+  private boot(attributes: LaunchAttributes): void {
+    const { target, warnings, readSource } = launch(attributes, this.serial.write);
     for (const warning of warnings) this.sendEvent(new OutputEvent(`${warning}\n`, 'console'));
     this.debuggee?.dispose();
     this.debuggee = new Debuggee(
@@ -174,11 +174,11 @@ export class RingsideSession extends DebugSession {
     return undefined;
   }
 
-  private async restart(args: DebugProtocol.RestartArguments | undefined): Promise<undefined> {
+  private restart(args: DebugProtocol.RestartArguments | undefined): undefined {
     const attributes = args?.arguments ? checkLaunchAttributes(args.arguments) : this.attributes;
     if (!attributes) throw new AdapterError('Nothing was launched yet that could be restarted.');
     this.attributes = attributes;
-    await this.boot(attributes);
+    this.boot(attributes);
     for (const replay of this.breakpointRequests.values()) {
       for (const breakpoint of replay()) {
         const body: DebugProtocol.BreakpointEvent['body'] = { reason: 'changed', breakpoint };

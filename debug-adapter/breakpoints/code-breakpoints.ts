@@ -30,7 +30,7 @@ export class CodeBreakpoints {
     private readonly listings: Listings,
     private readonly nextId: () => number,
     /** Shows a line to the user: log points, and conditions that fail. */
-    private readonly log: (text: string, location?: CodeBreakpoint['line']) => void,
+    private readonly show: (text: string, location?: CodeBreakpoint['line']) => void,
   ) {}
 
   /** DAP `setBreakpoints`. Lines count from 1. */
@@ -83,6 +83,13 @@ export class CodeBreakpoints {
     };
   }
 
+  /** A step ended at `va`: log points there speak, as they would if the guest had run into them. */
+  log(va: bigint): void {
+    for (const breakpoint of [...this.groups.values()].flat()) {
+      if (breakpoint.logMessage !== undefined && breakpoint.addresses.includes(va)) this.stops(breakpoint);
+    }
+  }
+
   private stops(breakpoint: CodeBreakpoint): boolean {
     const context = evaluationContext(this.target);
     if (breakpoint.condition) {
@@ -90,13 +97,13 @@ export class CodeBreakpoints {
         if (!evaluateCondition(breakpoint.condition, context)) return false;
       } catch (error) {
         if (!(error instanceof AdapterError)) throw error;
-        this.log(`Breakpoint condition "${breakpoint.condition}": ${error.message}`, breakpoint.line);
+        this.show(`Breakpoint condition "${breakpoint.condition}": ${error.message}`, breakpoint.line);
         return true;
       }
     }
     if (breakpoint.hits && !breakpoint.hits.hit()) return false;
     if (breakpoint.logMessage === undefined) return true;
-    this.log(this.interpolate(breakpoint.logMessage), breakpoint.line);
+    this.show(this.interpolate(breakpoint.logMessage), breakpoint.line);
     return false;
   }
 

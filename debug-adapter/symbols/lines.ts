@@ -105,8 +105,8 @@ export class LineTable {
 
 function addTo(index: LineIndex, location: SourceLocation, va: bigint): void {
   const file = resolve(location.file);
-  let lines = index.get(file);
-  if (!lines) index.set(file, (lines = new Map()));
+  const lines = index.get(file) ?? new Map<number, bigint[]>();
+  index.set(file, lines);
   const addresses = lines.get(location.line);
   if (!addresses) lines.set(location.line, [va]);
   else if (!addresses.includes(va)) addresses.push(va);

@@ -34,7 +34,7 @@ describe('adapter process', function () {
           await client.setBreakpointsRequest({ source: { path: join(KERNEL, 'entry_64.S') }, breakpoints: [{ line }] });
           await client.configurationDoneRequest();
         }),
-        client.launch({ program: HELLO, kernel: KERNEL, stopOnEntry: false } as object),
+        client.launch({ program: HELLO, kernel: KERNEL, stopOnEntry: false }),
         client.assertStoppedLocation('breakpoint', { path: join(KERNEL, 'entry_64.S'), line }),
       ]);
     } finally {
