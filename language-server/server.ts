@@ -3,6 +3,7 @@ import { type Connection, type InitializeResult, TextDocuments, TextDocumentSync
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { version } from '../package.json';
 import { DiagnosticsPublisher } from './diagnostics-publisher';
+import { completion } from './features/completion';
 import { definition } from './features/definition';
 import { documentSymbols } from './features/document-symbols';
 import { hover } from './features/hover';
@@ -13,6 +14,7 @@ const CAPABILITIES: InitializeResult = {
   serverInfo: { name: 'Ringside', version },
   capabilities: {
     textDocumentSync: TextDocumentSyncKind.Incremental,
+    completionProvider: { triggerCharacters: ['%', '.'] },
     definitionProvider: true,
     documentSymbolProvider: true,
     hoverProvider: true,
@@ -30,6 +32,9 @@ export function serve(connection: Connection): void {
   connection.onInitialize(() => CAPABILITIES);
   documents.onDidChangeContent(({ document }) => publisher.changed(pathOf(document.uri)));
   documents.onDidClose(({ document }) => publisher.closed(pathOf(document.uri)));
+  connection.onCompletion(({ textDocument, position }, token) =>
+    token.isCancellationRequested ? null : completion(workspace, pathOf(textDocument.uri), position),
+  );
   connection.onDefinition(({ textDocument, position }, token) =>
     token.isCancellationRequested ? null : definition(workspace, pathOf(textDocument.uri), position),
   );

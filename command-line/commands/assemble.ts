@@ -1,7 +1,7 @@
 /** `ringside assemble`: a source file to an ELF object. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { assemble, debugSections, objectListing, writeObject } from '../../toolchain';
+import { assemble, debugSections, listing, writeObject } from '../../toolchain';
 import { CommandError, ExitCode, UsageError } from '../errors';
 import { diagnosticLines } from '../diagnostics';
 import { readBytes, readIfPresent, writeFile } from '../files';
@@ -17,7 +17,7 @@ const description = {
     output: { short: 'o', value: 'FILE.o', help: 'the object to write (needed)' },
     I: { short: 'I', value: 'DIR', multiple: true, help: 'look for #include files there too' },
     D: { short: 'D', value: 'NAME=VALUE', multiple: true, help: 'define a C macro; without =VALUE it is 1' },
-    listing: { value: 'FILE.lst', help: 'also write the code beside its source, macro expansions included' },
+    listing: { value: 'FILE.lst', help: 'also write every line with its offset and bytes, macro expansions included' },
   },
   notes: ['Exit code: 0 if the object was written, 1 if the source has errors, 2 if the command line has.'],
 } as const satisfies CommandDescription;
@@ -34,17 +34,18 @@ export const assembleCommand: Command = {
     }
     const defines = definitions(given.D);
     const source = { path, text: new TextDecoder().decode(readBytes(path)) };
-    const { module, diagnostics } = assemble(source, {
+    const result = assemble(source, {
       includePaths: given.I,
       defines,
       readFile: readIfPresent,
       readBinary,
     });
+    const { module, diagnostics } = result;
     for (const diagnostic of diagnostics) diagnosticLines(diagnostic).forEach((line) => terminal.error(line));
     // The diagnostics say it all.
     if (!module) throw new CommandError('');
     writeFile(given.output, writeObject(module, debugSections(module, { compilationDirectory: resolve('.') })));
-    if (given.listing !== undefined) writeFile(given.listing, objectListing(module, { sourceText: readIfPresent }));
+    if (given.listing !== undefined) writeFile(given.listing, listing(result));
     return Promise.resolve(ExitCode.SUCCESS);
   },
 };

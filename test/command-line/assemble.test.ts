@@ -35,9 +35,9 @@ describe('ringside assemble', () => {
     const listing = folder.file('l.lst');
     await run(['assemble', source, '-o', folder.file('l.o'), '--listing', listing]);
     const text = readFileSync(listing, 'utf8');
-    assert.match(text, /<main>/);
-    assert.match(text, /TWICE/);
-    assert.match(text, /c3\s+ret/);
+    assert.match(text, /^ +5 .*main:\tTWICE$/m);
+    assert.match(text, /^ +2 00000000 90 +>\t+nop$/m);
+    assert.match(text, /^ +6 00000002 c3 +\t+ret$/m);
   });
 
   it('prints errors with their macro expansions, and writes nothing', async () => {

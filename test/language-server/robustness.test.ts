@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { completion } from '../../language-server/features/completion';
 import { definition } from '../../language-server/features/definition';
 import { diagnostics } from '../../language-server/features/diagnostics';
 import { documentSymbols } from '../../language-server/features/document-symbols';
@@ -62,6 +63,7 @@ describe('Language features on broken sources', () => {
         // Other sources of the folder are not looked at for each of them.
         workspace.siblings = () => [];
         definition(workspace, path, position);
+        completion(workspace, path, position);
       }),
       { numRuns: 60 },
     );

@@ -10,3 +10,4 @@ export type { AsmMacro, MacroParameter } from './macros';
 export { signatureOf } from './macros';
 export type { SymbolReference } from './symbols';
 export { listing } from './listing';
+export { vocabulary, type Vocabulary } from './vocabulary';
