@@ -6,6 +6,7 @@ import type { Instruction } from '../isa/instruction';
 import type { Helpers } from '../isa/semantics/context';
 import { definitions } from '../isa/semantics';
 import { operandRefs, describedOperands } from '../isa/semantics/definition';
+import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
 import { FunctionBody, type Label } from '../wasm/function';
@@ -43,16 +44,16 @@ export interface RegionBlock {
 function isCompilable(instruction: Instruction, block: Block, table: HandlerTable): boolean {
   const { mnemonic, addressSize } = instruction;
   const { mode } = block;
-  if (mode.stack === 'checked' || (mode.codeSize !== 64 && addressSize === 2)) return false;
+  // A conditional branch may share a record with the comparison in front of it: the two are never parted.
+  const short = addressSize === 2 && mnemonic !== 'Jcc';
+  if (mode.stack === 'checked' || (mode.codeSize !== 64 && short)) return false;
   for (const operand of instruction.operands) {
     if (operand.kind === 'memory' && mode.codeSize !== 64 && !(mode.flat & (1 << operand.segment))) return false;
   }
-  if (STRINGS.has(mnemonic) || displaces(instruction)) return false;
+  if (STRING_MNEMONICS.has(mnemonic) || displaces(instruction)) return false;
   const refs = operandRefs(instruction);
   return refs !== undefined && table.find(mnemonic, refs, instructionVariant(instruction, mode)) !== undefined;
 }
-
-const STRINGS = new Set(['MOVS', 'STOS', 'LODS', 'CMPS', 'SCAS']);
 
 /** How many instructions of `block` can be compiled from its start. */
 export function compilablePrefix(block: Block, table: HandlerTable, supports: (mnemonic: string) => boolean): number {

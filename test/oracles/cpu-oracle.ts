@@ -21,7 +21,7 @@ export interface OracleOptions {
 }
 
 const BATCH = 5000;
-const WAYS: readonly Way[] = ['step', 'run'];
+const WAYS: readonly Way[] = ['step', 'run', 'compiled'];
 
 /** Compares `cases` cases; `note` hears of each batch done, and of how many cases were of which mnemonic. */
 export function compareWithSilicon(

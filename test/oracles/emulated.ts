@@ -1,5 +1,6 @@
 /** Runs cases in the emulator, in a machine set up as Linux sets up a process: CPL 3, flat segments, paging. */
 import { CPU_MODELS, type CpuModel, createMachine, Efer, Seg, type Stop } from '../../emulator';
+import { LONGEST_BLOCK } from '../../emulator/engine/code-cache';
 import type { Pc } from '../../emulator/pc';
 import { type Case, CODE, CODE_BYTES, FILLER, LOW_WINDOW, type Outcome, PATTERN } from './case';
 import { PATCH_BYTES, READ_ONLY_FROM, WINDOW, WINDOW_BYTES } from './case';
@@ -19,6 +20,9 @@ const DATA = { selector: 0x2b, rights: 0xc0f3 };
 const UNUSABLE = 0x10000;
 
 const NOP = 0x90;
+const JMP_REL32 = 0xe9;
+/** So many slices of the budget end at a block before it is compiled. */
+const SLICES_TO_COMPILE = 3;
 /** Enough for the longest case, and more than a block has, so that `run` does not fall back to single steps. */
 const RUN_BUDGET = 1000;
 
@@ -31,8 +35,8 @@ const MODEL: CpuModel = {
   ]),
 };
 
-/** `step` executes instruction by instruction, `run` whole blocks of generated code. */
-export type Way = 'step' | 'run';
+/** `step` executes instruction by instruction, `run` whole blocks in the interpreter, `compiled` what was made of them. */
+export type Way = 'step' | 'run' | 'compiled';
 
 export class Emulated {
   private machine = this.create();
@@ -83,20 +87,13 @@ export class Emulated {
   /** Executes one case. The processor's state is set anew, and memory is as before afterwards. */
   run(test: Case, way: Way): Outcome {
     const { machine } = this;
-    const { memory, state } = machine;
+    const { memory } = machine;
     const codeAt = CODE_PA + test.codeOffset;
     memory.load(codeAt - 1, Uint8Array.of(NOP, ...test.code));
-    for (const { offset, bytes } of test.patches) {
-      if (offset <= READ_ONLY_FROM - PATCH_BYTES) this.window.set(bytes, offset);
-    }
-    state.gpr.set(test.gpr);
-    state.rflags = test.rflags;
-    Object.assign(state.segments[Seg.CS], test.compatibility ? CODE_32 : CODE_64);
-    Object.assign(state.segments[Seg.FS], { selector: 0, rights: UNUSABLE, base: test.fsBase });
-    Object.assign(state.segments[Seg.GS], { selector: 0, rights: UNUSABLE, base: test.gsBase });
+    if (way === 'compiled') this.heat(test);
     // The NOP in front makes `run`, whose first instruction is always a single step, begin the case in a block.
-    state.rip = BigInt(CODE + test.codeOffset - 1);
-    const stop = way === 'run' ? machine.run(RUN_BUDGET) : this.stepToException();
+    this.begin(test, test.codeOffset - 1);
+    const stop = way === 'step' ? this.stepToException() : machine.run(RUN_BUDGET);
     const outcome = this.outcome(stop);
     memory.load(codeAt - 1, new Uint8Array(test.code.length + 1).fill(FILLER));
     if (stop.reason !== 'exception') {
@@ -105,6 +102,39 @@ export class Emulated {
       this.window = this.windowBytes();
     }
     return outcome;
+  }
+
+  /** Sets the state and the window of a case, and control to `offset` from `CODE`. */
+  private begin(test: Case, offset: number): void {
+    const { state } = this.machine;
+    for (const { offset: at, bytes } of test.patches) {
+      if (at <= READ_ONLY_FROM - PATCH_BYTES) this.window.set(bytes, at);
+    }
+    state.gpr.set(test.gpr);
+    state.rflags = test.rflags;
+    Object.assign(state.segments[Seg.CS], test.compatibility ? CODE_32 : CODE_64);
+    Object.assign(state.segments[Seg.FS], { selector: 0, rights: UNUSABLE, base: test.fsBase });
+    Object.assign(state.segments[Seg.GS], { selector: 0, rights: UNUSABLE, base: test.gsBase });
+    state.rip = BigInt(CODE + offset);
+  }
+
+  /**
+   * Makes the engine compile the case: it compiles a block at which several slices of the budget have ended. A jump to the
+   * case, elsewhere in its page, is run once to the end, and then several times with a budget that the jump uses up.
+   */
+  private heat(test: Case): void {
+    const { machine } = this;
+    const page = test.codeOffset & ~0xfff;
+    const jumpAt = page + ((test.codeOffset & 0xfff) < 0x800 ? 0xf80 : 0x40);
+    const jump = Uint8Array.of(NOP, NOP, JMP_REL32, 0, 0, 0, 0);
+    new DataView(jump.buffer).setInt32(3, test.codeOffset - (jumpAt + jump.length), true);
+    machine.memory.load(CODE_PA + jumpAt, jump);
+    for (const budget of [RUN_BUDGET, ...Array<number>(SLICES_TO_COMPILE).fill(LONGEST_BLOCK + 2)]) {
+      this.begin(test, jumpAt);
+      machine.run(budget);
+    }
+    this.changes();
+    machine.memory.load(CODE_PA + jumpAt, jump.fill(FILLER));
   }
 
   private stepToException(): Stop {

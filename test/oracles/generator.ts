@@ -140,6 +140,8 @@ export class Generator {
     if (instruction.mnemonic.startsWith('LOOP') && (bytes.includes(0xf2) || bytes.includes(0xf3))) return undefined;
     // 0F 0D with a register is NOP for Intel, #UD for AMD.
     if (instruction.mnemonic === 'NOP' && encoding.opcode === 0x0d && !encoding.memory) return undefined;
+    // MOVSXD with a 16-bit destination reads 16 bits on Intel, 32 on AMD.
+    if (instruction.mnemonic === 'MOVSXD' && instruction.operandSize === 2) return undefined;
     // Near branches with 66 in 64-bit mode: Intel ignores the prefix, AMD cuts RIP to 16 bits (SDM vol. 2, JMP).
     if (!compatibility && BRANCHES.has(instruction.mnemonic) && bytes.includes(0x66)) return undefined;
     return { bytes: whole.slice(0, instruction.length), instruction, displacementAt, displacementBytes };

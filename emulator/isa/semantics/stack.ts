@@ -37,15 +37,15 @@ export function push(c: Context, size: Size, value: Value): void {
   setStackPointer(c, sp);
 }
 
-/** The value on top of the stack, and how to remove it once nothing can fault any more. */
-export function pop(c: Context, size: Size, extra = w.i64(0)): { value: Value; release: () => void } {
+/** The value on top of the stack, and how to remove it, with `extra` bytes, once nothing can fault any more. */
+export function pop(c: Context, size: Size, extra?: Value): { value: Value; release: () => void } {
   const sp = stackPointer(c);
   const value = c.load(stackAddress(c, sp, size, false), size);
   return {
     value,
     release: () => {
       const above = moved(c, sp, size);
-      setStackPointer(c, extra.kind === 'constant' ? above : wrapped(c, w.add(above, extra)));
+      setStackPointer(c, extra ? wrapped(c, w.add(above, extra)) : above);
     },
   };
 }
