@@ -5,6 +5,7 @@ import { Flag } from '../cpu/state';
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
 import { PAGE_BYTES } from '../memory';
 import * as layout from './layout';
+import { sourceSegment } from './lowering';
 import type { Mode } from './mode';
 import { stringSegmentation } from './mode';
 import type { Watch } from './watch';
@@ -92,9 +93,4 @@ export class BulkString {
     const { gpr } = this.cpu.state;
     gpr[register] = BigInt.asUintN(8 * addressSize, gpr[register] + BigInt(delta));
   }
-}
-
-function sourceSegment({ operands }: Instruction): Seg {
-  const source = operands.find((operand) => operand.kind === 'memory' && operand.base === Number(Gpr.RSI));
-  return source?.kind === 'memory' ? source.segment : Seg.DS;
 }

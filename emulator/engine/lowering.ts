@@ -2,6 +2,7 @@
 import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
 import type { OperandRef } from '../isa/semantics/context';
 import { describedOperands, operandRefs, type Variant } from '../isa/semantics/definition';
+import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import { Builtin, type HandlerTable } from './handlers';
 import * as layout from './layout';
 import { stringSegmentation, type Mode } from './mode';
@@ -17,7 +18,6 @@ export interface Lowered {
 }
 
 const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2] as const;
-const STRINGS = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS']);
 /** Instructions whose first operand, in memory, is only read. */
 const READS_DESTINATION = new Set([
   ...['CMP', 'TEST', 'BT', 'PUSH', 'JMP', 'CALL', 'MUL', 'IMUL', 'DIV', 'IDIV', 'XLAT'],
@@ -145,7 +145,7 @@ export class Lowering {
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     const variant = instructionVariant(instruction, mode);
 
-    if (refs && memory && !STRINGS.has(mnemonic) && refs.length > 0) {
+    if (refs && memory && !STRING_MNEMONICS.has(mnemonic) && refs.length > 0) {
       const place = this.addressing(instruction, memory, next, mode);
       const shaped = refs.map((ref): OperandRef => (ref.kind === 'memory' ? { ...ref, kind: place.kind } : ref));
       const handler = this.table.find(mnemonic, shaped, variant);
@@ -170,7 +170,7 @@ export class Lowering {
       const handler = this.table.find(mnemonic, refs, variant);
       if (handler !== undefined) {
         this.begin(record, handler);
-        if (STRINGS.has(mnemonic)) this.stringSource(record, instruction, mode);
+        if (STRING_MNEMONICS.has(mnemonic)) this.stringSource(record, instruction, mode);
         else this.operands(record, instruction);
         return { record, handler, ends: this.table.isTransfer(handler) };
       }
@@ -288,7 +288,7 @@ export function instructionVariant(instruction: Instruction, mode: Mode): Varian
   const { operandSize, addressSize, condition, repeat } = instruction;
   const memory = instruction.operands.find((operand) => operand.kind === 'memory');
   let segmentation = mode.stack;
-  if (STRINGS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
+  if (STRING_MNEMONICS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
   else if (memory && mode.codeSize !== 64 && displaces(instruction)) {
     segmentation = mode.flat & mode.zeroBase & (1 << memory.segment) ? 'flat32' : 'checked';
   } else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
@@ -314,7 +314,7 @@ function registerSlot(operand: Operand): number | undefined {
 }
 
 /** The segment of the rSI operand of a string instruction; ES, that of the other one, if it has none. */
-function sourceSegment({ operands }: Instruction): Seg {
+export function sourceSegment({ operands }: Instruction): Seg {
   const source = operands.find((operand) => operand.kind === 'memory' && operand.base === Number(Gpr.RSI));
   return source?.kind === 'memory' ? source.segment : Seg.ES;
 }

@@ -76,6 +76,9 @@ const iterations: Record<string, Iteration> = {
   },
 };
 
+/** The instructions described here: their operands are implied by segments, RSI and RDI. */
+export const STRING_MNEMONICS: ReadonlySet<string> = new Set(Object.keys(iterations));
+
 const COMPARES = new Set(['CMPS', 'SCAS']);
 const BULK = new Set(['MOVS', 'STOS']);
 const ZERO_CONDITION = 4;
