@@ -159,7 +159,9 @@ export class Unwinder {
     const registers = this.initialRegisters(frame, state, stacks);
     this.addHardwareFrame(registers, state, stacks);
     const rip = registers.get('rip');
-    if (!rip || !isCanonical(rip.value)) return undefined;
+    // A frame that IRET refuses may hold anything, but it says where it was meant to lead.
+    const leadsToUser = ((registers.get('cs')?.value ?? 0n) & 3n) === 3n;
+    if (!rip || (!isCanonical(rip.value) && !leadsToUser)) return undefined;
     const interrupt = kind === 'interrupt' || kind === 'interrupt-with-error-code';
     const ring = interrupt ? Number((registers.get('cs')?.value ?? 0n) & 3n) : 3;
     return { ring, kind: 'kernel-entry', registers };

@@ -36,6 +36,34 @@ describe('session', () => {
     assert.equal(await client.evaluate('*(u64*)(rsp + 40),s'), '"RING=3"');
   });
 
+  it('should hand what is typed to the program', async () => {
+    await client.launch({ program: join(PROGRAMS, 'echo.S'), stopOnEntry: false });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await client.send('ringside/serialInput', { data: Buffer.from('ring 3\n').toString('base64') });
+    assert.deepEqual(await client.event('exited'), { exitCode: 7 });
+    await client.event('terminated');
+    assert.match(client.takeOutput('stdout').replaceAll('\r', ''), /ring 3\n$/);
+  });
+
+  it('should leave a guest asleep in HLT alone, and pause it', async () => {
+    await client.launch({ program: join(PROGRAMS, 'halt.S'), kernel: '', stopOnEntry: false });
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 150_000, `${user + system} µs of host time in 300 ms of sleep`);
+    const stopped = client.stopped();
+    await client.send('pause', { threadId: 1 });
+    assert.equal((await stopped).reason, 'pause');
+    assert.match(await client.where(), /halt\.S/);
+  });
+
+  it('should say that a guest that halted with interrupts off is done for', async () => {
+    await client.launchToEntry({ program: join(PROGRAMS, 'halt.S'), kernel: '' });
+    await client.evaluate('rip = for_good');
+    const stopped = await client.run('continue');
+    assert.equal(stopped.description, 'Halted for good');
+  });
+
   it('should pause an endless loop', async () => {
     await client.launch({ program: join(PROGRAMS, 'loop.S'), stopOnEntry: false });
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { loadTarget, type Target } from '../../debug-adapter';
 import { findPtRegs } from '../../debug-adapter/pt-regs';
 import { stackRows } from '../../debug-adapter/stack';
 import { PT_REGS_NAMES, ptRegsRegister, readWord } from '../../debug-adapter/symbols/unwind';
-import { HELLO, KERNEL, lineOf } from './client';
+import { HELLO, KERNEL, lineOf, SAMPLES } from './client';
 
 /** Registers the program has at its first SYSCALL; the kernel must be seen to keep them at every instruction. */
 const SAVED = ['rsp', 'rbx', 'rbp', 'rdi', 'rsi', 'rdx', 'r8', 'r9', 'r10', 'r12', 'r13', 'r14', 'r15'];
@@ -108,4 +109,23 @@ describe('stack through a system call', () => {
     assert.ok(names.includes('asm_exc_invalid_op'), names.join());
     assert.deepEqual(names.slice(-2), ['── ring 3 ──', '_start']);
   });
+
+  for (const name of ['sysret-or-iret', 'int80-and-sysenter']) {
+    it(`should end in ring 3 at every kernel instruction of ${name}`, () => {
+      ({ target } = loadTarget({ program: join(SAMPLES, name, `${name}.S`), kernel: KERNEL }));
+      runTo(target, target.entry);
+      const { machine, state } = target;
+      const seen = new Set<bigint>();
+      for (let reason = 'limit'; reason === 'limit'; reason = machine.step().stop.reason) {
+        if (state.cpl === 3 || seen.has(state.rip)) continue;
+        seen.add(state.rip);
+        const here = target.symbolic(state.rip) ?? '';
+        const frames = target.unwinder.unwind();
+        // SYSENTER saves no return address: there is none until the kernel supplies it.
+        if (here.startsWith('entry_SYSENTER_compat') && frames.length === 1) continue;
+        assert.equal(frames.at(-1)?.ring, 3, `${here}: ${frames.map(({ rip }) => target.symbolic(rip)).join(' < ')}`);
+      }
+      assert.ok(seen.size > 300);
+    });
+  }
 });
