@@ -1,4 +1,5 @@
 /** Assembly diagnostics as lines for a terminal: file:line:column: error: …, then the macro expansions around it. */
+import { relative } from 'node:path';
 import { expansionChain, type Diagnostic, type SourceLocation } from '../toolchain';
 
 export function diagnosticLines({ severity, message, location, expansion }: Diagnostic): string[] {
@@ -9,6 +10,9 @@ export function diagnosticLines({ severity, message, location, expansion }: Diag
   ];
 }
 
+/** Files below the current folder are named as seen from there. */
 function place({ file, line, column }: SourceLocation): string {
-  return column === 0 ? `${file}:${line}` : `${file}:${line}:${column}`;
+  const near = relative('.', file);
+  const name = near === '' || near.startsWith('..') ? file : near;
+  return column === 0 ? `${name}:${line}` : `${name}:${line}:${column}`;
 }

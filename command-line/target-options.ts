@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import {
   AdapterError,
+  BuildError,
   closest,
   loadTarget,
   msrRegister,
@@ -9,11 +10,14 @@ import {
   registerNamed,
   writeRegister,
   type ImageFormat,
+  type LoadedTarget,
   type Target,
+  type TargetOptions,
 } from '../debug-adapter';
 import { CPU_MODELS, hasMultibootHeader } from '../emulator';
 import { isElf } from '../toolchain';
-import { UsageError } from './errors';
+import { diagnosticLines } from './diagnostics';
+import { CommandError, UsageError } from './errors';
 import { readBytes } from './files';
 import type { CommandDescription, Given, Options } from './options';
 import { defaultKernel } from './sample-kernel';
@@ -76,7 +80,8 @@ export function targetOf(
   const bare = options.bare || mode !== undefined || loadAddress !== undefined || entry !== undefined;
   const kernel = kernelFor(program, given, format, bare);
   checkModel(given.cpu);
-  const { target, warnings } = loadTarget({
+  checkImageOptions(given, format);
+  const { target, warnings } = built(terminal, {
     program,
     serial: options.serial,
     args: given.arg,
@@ -96,6 +101,34 @@ export function targetOf(
     checkUsage(`--set ${name}`, () => writeRegister(target.machine, register, value));
   }
   return target;
+}
+
+/** Loads; what is wrong with a source is printed as a compiler would. */
+function built(terminal: Terminal, options: TargetOptions): LoadedTarget {
+  try {
+    return loadTarget(options);
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    for (const diagnostic of error.diagnostics) diagnosticLines(diagnostic).forEach((line) => terminal.error(line));
+    throw new CommandError(`${options.program} could not be assembled.`);
+  }
+}
+
+/** An ELF file tells itself where it lies and in which mode it runs. */
+function checkImageOptions(given: GivenTarget, format: ImageFormat): void {
+  if (format === 'flat') return;
+  if (given.load !== undefined) {
+    throw new UsageError(
+      '--load is for flat images; this one says itself where it is loaded.',
+      'Add --format flat to load it as it is.',
+    );
+  }
+  if (given.mode === '32' && format === 'asm') {
+    throw new UsageError(
+      '--mode 32 is for flat images; a source becomes a 64-bit ELF image.',
+      'Switch with .code32 and far jumps, as the sample kernel does.',
+    );
+  }
 }
 
 /** What `auto` means for this file. */

@@ -42,11 +42,13 @@ export const traceCommand: Command = {
     const target = targetOf(program, given, terminal, { serial: output.write, bare: false });
     const options = limit === undefined ? {} : { maxInstructions: parseCount('--max-instructions', limit) };
     const journeys: SystemCallJourney[] = [];
+    let count = 0;
     const calls = systemCallJourneys(target, options);
     const paint = painter(terminal.hasColor);
     let next = calls.next();
     for (; next.done !== true; next = calls.next()) {
-      journeys.push(next.value);
+      count++;
+      if (given.json !== undefined) journeys.push(next.value);
       terminal.out(`${journeyLines(next.value, paint).join('\n')}\n`);
       output.print();
       terminal.out('\n');
@@ -55,7 +57,7 @@ export const traceCommand: Command = {
     if (given.json !== undefined) {
       writeFile(given.json, `${JSON.stringify({ journeys, end: next.value }, undefined, 2)}\n`);
     }
-    return Promise.resolve(ended(next.value, journeys.length, terminal));
+    return Promise.resolve(ended(next.value, count, terminal));
   },
 };
 

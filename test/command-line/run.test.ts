@@ -179,7 +179,7 @@ describe('ringside run', () => {
     const { code, error } = await run(['run', source]);
     assert.equal(code, 1);
     assert.match(error, /wrong\.S:2:2: error: 'badly'/);
-    assert.match(error, /macro M, called at .*wrong\.S:4:2/);
+    assert.match(error, /wrong\.S:4:2: note: in the expansion of macro 'M'/);
   });
 
   it('refuses images that are not what they are said to be', async () => {
