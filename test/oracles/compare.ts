@@ -1,6 +1,6 @@
 /** Compares what the emulator did with what silicon did, where the manual says what must be. */
 import { Flag, Gpr, STATUS_FLAGS } from '../../emulator';
-import type { Case, Outcome } from './case';
+import { CODE, type Case, type Outcome } from './case';
 import { undefinedFlags, undefinedResult } from './undefined-flags';
 
 const DEBUG = 1;
@@ -45,7 +45,7 @@ export function differences(test: Case, silicon: Outcome, emulator: Outcome): st
   const check = (what: string, expected: bigint | number, actual: bigint | number): void => {
     if (expected !== actual) found.push(`${what}: silicon ${hex(expected)}, emulator ${hex(actual)}`);
   };
-  const completed = silicon.rip !== BigInt(0x10000000 + test.codeOffset);
+  const completed = silicon.rip !== BigInt(CODE + test.codeOffset);
   const cl = Number(test.gpr[Gpr.RCX] & 0xffn);
   // Single-step traps are the business of other tests.
   if (silicon.vector === DEBUG) return found;

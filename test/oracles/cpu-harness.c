@@ -16,10 +16,10 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-/* The addresses and sizes are also in test/oracles/layout.ts. */
-#define CODE 0x10000000UL
+/* The addresses and sizes are also in test/oracles/case.ts. */
+#define CODE 0x13570000UL
 #define CODE_BYTES 0x2000UL
-#define WINDOW 0x20000000UL
+#define WINDOW 0x24680000UL
 #define WINDOW_BYTES 0x3000UL
 #define READ_ONLY_FROM 0x2000UL
 /* The window again, for 16-bit addresses, where the system allows it to be there. */
