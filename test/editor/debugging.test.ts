@@ -14,6 +14,7 @@ import {
   topFrame,
   until,
 } from './support/editor';
+import { picture, workbenchPage } from './support/pictures';
 
 /** Number (from 1) of the first line of a file that matches. */
 function lineOf(path: string, pattern: RegExp): number {
@@ -84,6 +85,8 @@ describe('debugging a sample in the editor', () => {
     await vscode.commands.executeCommand('workbench.action.debug.continue');
     assert.equal((await stops.next()).reason, 'breakpoint');
     assert.equal((await topFrame()).instructionPointerReference, row.address);
+    const page = await workbenchPage();
+    if (page) await picture(page, 'listing');
   });
 
   it('steps by instruction from the source', async () => {
