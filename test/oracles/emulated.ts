@@ -41,6 +41,7 @@ export type Way = 'step' | 'run' | 'compiled';
 export class Emulated {
   private machine = this.create();
   private window = this.windowBytes();
+  private readonly pattern = PATTERN.subarray(0, READ_ONLY_FROM);
 
   private create(): Pc {
     const machine = createMachine({ memoryBytes: 4 << 20, cpu: MODEL });
@@ -163,16 +164,15 @@ export class Emulated {
 
   /** What the case wrote; the window is then as it was. */
   private changes(): { changedAt: number; changed: Uint8Array } {
-    const { window } = this;
-    if (window.compare(PATTERN, 0, READ_ONLY_FROM) === 0)
-      return { changedAt: READ_ONLY_FROM, changed: new Uint8Array() };
+    const { window, pattern } = this;
+    if (window.equals(pattern)) return { changedAt: pattern.length, changed: new Uint8Array() };
     let first = 0;
-    while (window[first] === PATTERN[first]) first++;
-    let last = READ_ONLY_FROM - 1;
-    while (window[last] === PATTERN[last]) last--;
+    while (window[first] === pattern[first]) first++;
+    let last = pattern.length - 1;
+    while (window[last] === pattern[last]) last--;
     first &= ~7;
     const changed = Uint8Array.from(window.subarray(first, (last | 7) + 1));
-    window.set(PATTERN.subarray(first, last + 1), first);
+    window.set(pattern.subarray(first, last + 1), first);
     return { changedAt: first, changed };
   }
 }

@@ -5,6 +5,9 @@ import { Silicon } from './silicon';
 
 const SHOWN_OF_EACH = 3;
 
+// Most cases end with an exception of the guest; nobody looks at where in the emulator it was thrown.
+Error.stackTraceLimit = 0;
+
 function main(): number {
   const { values } = parseArgs({
     options: {
