@@ -23,6 +23,7 @@ export interface InstructionFacts {
   readonly reads: readonly string[];
   readonly writes: readonly string[];
   readonly flags: Readonly<Record<'reads' | 'writes' | 'clears' | 'sets' | 'leaves undefined', readonly string[]>>;
+  /** None for what every 64-bit processor has. */
   readonly cpuidFeatures: readonly string[];
   /** Only for ring 0. */
   readonly isPrivileged: boolean;
@@ -58,13 +59,20 @@ function facts(instruction: Instruction): InstructionFacts {
         sets: flagNames(instruction.rflagsSet),
         'leaves undefined': flagNames(instruction.rflagsUndefined),
       },
-      cpuidFeatures: Array.from(instruction.cpuidFeatures(), (feature) => CpuidFeature[feature] ?? ''),
+      cpuidFeatures: Array.from(instruction.cpuidFeatures(), (feature) => CpuidFeature[feature] ?? '').filter(
+        isReported,
+      ),
       isPrivileged: instruction.isPrivileged,
       length: instruction.length,
     };
   } finally {
     opCode.free();
   }
+}
+
+/** iced-x86 names the first processor for what CPUID does not report. */
+function isReported(feature: string): boolean {
+  return !/^(?:INTEL\d|X64)/.test(feature);
 }
 
 const READS = new Set([OpAccess.Read, OpAccess.CondRead, OpAccess.ReadWrite, OpAccess.ReadCondWrite]);

@@ -17,6 +17,7 @@ interface Item {
 export function documentSymbols(analysis: Analysis, path: string, files: SourceFiles): DocumentSymbol[] {
   const items = [...labels(analysis, path, files), ...macros(analysis, path, files), ...cMacros(analysis, path, files)];
   items.sort((a, b) => before(a.symbol, b.symbol));
+  extend(items, (files.read(path) ?? '').split('\n').length);
   return bySection(nest(items));
 }
 
@@ -73,7 +74,7 @@ function cMacros({ result }: Analysis, path: string, files: SourceFiles): Item[]
     });
 }
 
-/** Puts lesser labels below the greater ones of the same section before them, whose ranges grow to hold them. */
+/** Puts lesser labels below the greater ones of the same section before them. */
 function nest(items: readonly Item[]): Item[] {
   const top: Item[] = [];
   let parents: Item[] = [];
@@ -86,10 +87,21 @@ function nest(items: readonly Item[]): Item[] {
     const parent = parents.at(-1);
     if (parent) (parent.symbol.children ??= []).push(item.symbol);
     else top.push(item);
-    for (const each of parents) each.symbol.range = { start: each.symbol.range.start, end: item.symbol.range.end };
     parents.push(item);
   }
   return top;
+}
+
+/** A label stands for all up to the next one of its rank, or to what is no label. */
+function extend(items: readonly Item[], lines: number): void {
+  items.forEach(({ symbol, rank, section, isLabel }, index) => {
+    if (!isLabel) return;
+    const next = items
+      .slice(index + 1)
+      .find((other) => !other.isLabel || other.rank <= rank || other.section !== section);
+    const last = next ? next.symbol.selectionRange.start.line - 1 : lines - 1;
+    if (last > symbol.range.end.line) symbol.range = { start: symbol.range.start, end: { line: last, character: 0 } };
+  });
 }
 
 /** With labels in several sections, each run of one section becomes a node of its own. */

@@ -1,4 +1,5 @@
 /** Hover: what an instruction does, what a macro call becomes here, what a symbol is. */
+import { dirname, relative } from 'node:path';
 import type { Hover, Position } from 'vscode-languageserver';
 import { signatureOf, spell, type AsmMacro, type MacroCall, type MacroDefinition } from '../../toolchain';
 import type { Analysis } from '../analysis';
@@ -26,7 +27,7 @@ export function hover(workspace: Workspace, path: string, position: Position): H
 function entityText(workspace: Workspace, analysis: Analysis, path: string, entity: Entity): string | undefined {
   switch (entity.kind) {
     case 'include':
-      return entity.include.path === undefined ? undefined : `Includes \`${entity.include.path}\``;
+      return entity.include.path === undefined ? undefined : `includes \`${entity.include.path}\``;
     case 'c-macro':
       return code(definitionText(entity.macro));
     case 'macro':
@@ -48,7 +49,7 @@ function definitionText({ name, parameters, variadic, body }: MacroDefinition): 
 }
 
 function macroText(macro: AsmMacro): string {
-  return code([`.macro ${signatureOf(macro)}`, ...shown(macro.body.map(({ text }) => text)), '.endm'].join('\n'));
+  return code([`.macro ${signatureOf(macro)}`, ...shown(macro.body.map(({ text }) => text.trimEnd())), '.endm'].join('\n'));
 }
 
 /** The expansion of a call, and the code it became. */
@@ -57,7 +58,7 @@ function callText(analysis: Analysis, { macro, lines, expansion }: MacroCall): s
     inner !== undefined && (inner === expansion || isWithin(inner.parent));
   const bytes = bytesOf(analysis, ({ line }) => isWithin(line.expansion));
   const size = bytes === 1 ? '1 byte' : `${bytes} bytes`;
-  const texts = lines.map(({ text }) => text).filter((text) => text.trim() !== '');
+  const texts = lines.map(({ text }) => text.trimEnd()).filter((text) => text !== '');
   return [`macro \`${signatureOf(macro)}\`, here ${size}:`, code(shown(texts).join('\n'))].join('\n\n');
 }
 
@@ -73,7 +74,7 @@ function symbolText(workspace: Workspace, analysis: Analysis, path: string, name
   const scope = site.isGlobal ? 'global ' : '';
   const value = symbol ? `0x${symbol.value.toString(16)}` : undefined;
   const isHere = site.location.file === analysis.path || analysis.result.dependencies.includes(site.location.file);
-  const where = isHere ? '' : `, defined in \`${site.location.file}\``;
+  const where = isHere ? '' : `, defined in \`${relative(dirname(path), site.location.file)}\``;
   if (site.kind === 'constant') {
     const absolute = symbol?.section === '*ABS*' ? ` = ${BigInt.asIntN(64, symbol.value)} (${value ?? ''})` : '';
     return `${scope}constant \`${name}\`${absolute}${where}`;
