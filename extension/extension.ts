@@ -8,6 +8,7 @@ import { Listings } from './listing';
 import { DEBUG_TYPE } from './requests';
 import { SerialTerminals } from './serial-terminal';
 import { Sessions } from './sessions';
+import { openViewsAtFirstStop } from './views/first-session';
 import { StatusItem } from './views/status';
 import { createViews } from './views/views';
 
@@ -27,6 +28,7 @@ export function activate(context: vscode.ExtensionContext): void {
       vscode.DebugConfigurationProviderTriggerKind.Dynamic,
     ),
     ...createViews(context.extensionUri, sessions),
+    openViewsAtFirstStop(context.globalState, sessions),
     new StatusItem(sessions),
     new SerialTerminals(sessions),
     new Listings(sessions),

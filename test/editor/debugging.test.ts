@@ -82,11 +82,11 @@ describe('debugging a sample in the editor', () => {
     await stops.answered('setBreakpoints', () => {
       vscode.debug.addBreakpoints([new vscode.SourceBreakpoint(location)]);
     });
+    const page = await workbenchPage();
+    if (page) await picture(page, 'listing');
     await vscode.commands.executeCommand('workbench.action.debug.continue');
     assert.equal((await stops.next()).reason, 'breakpoint');
     assert.equal((await topFrame()).instructionPointerReference, row.address);
-    const page = await workbenchPage();
-    if (page) await picture(page, 'listing');
   });
 
   it('steps by instruction from the source', async () => {

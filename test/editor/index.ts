@@ -17,6 +17,7 @@ export async function run(): Promise<void> {
   });
   mocha.suite.emit('pre-require', globalThis as never, null as never, mocha);
   await import('./activation.test');
+  await import('./first-session.test');
   await import('./launch-configurations.test');
   await import('./debugging.test');
   await import('./sessions.test');
