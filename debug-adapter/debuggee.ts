@@ -6,7 +6,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { CodeBreakpoints } from './breakpoints/code-breakpoints';
 import { DataBreakpoints } from './breakpoints/data-breakpoints';
 import { recordInstruction, type InstructionRecord } from './effects';
-import { NotStoppedError } from './errors';
+import { AdapterError, NotStoppedError } from './errors';
 import { describeShutdown, Exceptions, type ExceptionText } from './exceptions';
 import { Execution, type RunEnd, type Verdict } from './execution';
 import { Listings } from './listing';
@@ -54,6 +54,7 @@ export class Debuggee {
   private readonly execution: Execution;
   private hiddenExpansions = 0;
   private commanded: 'step' | 'entry' = 'step';
+  private entryAwaited = false;
   private facts: StopFacts = {};
   private rows: StackRow[] | undefined;
   private ended = false;
@@ -84,13 +85,19 @@ export class Debuggee {
 
   /** Runs the freshly booted machine; with `stopOnEntry` to the program's first instruction. */
   start(stopOnEntry: boolean): void {
-    this.commanded = 'entry';
-    this.resume(stopOnEntry ? toEntry(this.target) : undefined);
+    this.entryAwaited = stopOnEntry;
+    this.goOn();
   }
 
   continue(): void {
     this.requireStopped();
-    this.resume(undefined);
+    this.goOn();
+  }
+
+  /** A breakpoint in the kernel's boot does not make a program lose its stop on entry. */
+  private goOn(): void {
+    this.commanded = this.entryAwaited ? 'entry' : 'step';
+    this.resume(this.entryAwaited ? toEntry(this.target) : undefined);
   }
 
   pause(): void {
@@ -129,6 +136,7 @@ export class Debuggee {
   }
 
   requireStopped(): void {
+    if (this.ended) throw new AdapterError('The guest has ended. Restart it to go on.', false);
     if (this.execution.isRunning) throw new NotStoppedError();
   }
 
@@ -226,6 +234,8 @@ export class Debuggee {
     this.shutDown = end.kind === 'stop' && end.stop.reason === 'shutdown';
     this.exception = this.facts.exception;
     const body = stoppedBody(this.target, end, this.commanded, this.facts);
+    if (this.commanded === 'entry' && end.kind === 'step') this.entryAwaited = false;
+    if (this.target.state.cpl === 3) this.entryAwaited = false;
     this.commanded = 'step';
     this.listener.stopped(body);
   }

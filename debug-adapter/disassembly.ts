@@ -40,14 +40,14 @@ export function disassemble(
 function rowsFrom(target: DisassemblyTarget, start: bigint, count: number): DisassembledRow[] {
   const rows: DisassembledRow[] = [];
   let va = start;
-  let limits = limitsIn(target, va, va + BigInt(CHUNK));
+  let next = limitsAfter(limitsIn(target, va, va + BigInt(CHUNK)));
   let end = va + BigInt(CHUNK);
   while (rows.length < count) {
     if (va + BigInt(MAX_INSTRUCTION_BYTES) > end) {
       end = va + BigInt(CHUNK);
-      limits = limitsIn(target, va, end);
+      next = limitsAfter(limitsIn(target, va, end));
     }
-    const row = rowAt(target, va, nextLimit(limits, va));
+    const row = rowAt(target, va, next(va));
     rows.push(row);
     va = BigInt.asUintN(64, va + BigInt(Math.max(1, row.bytes.length)));
   }
@@ -61,8 +61,9 @@ function rowsBefore(target: DisassemblyTarget, va: bigint, count: number): Disas
   const anchor = target.anchorBefore(from) ?? firstKnown(target, from, va) ?? alignedStart(target, from, va);
   const limits = [...limitsIn(target, anchor, va), va];
   const rows: DisassembledRow[] = [];
+  const next = limitsAfter(limits);
   for (let at = anchor; at < va;) {
-    const row = rowAt(target, at, nextLimit(limits, at));
+    const row = rowAt(target, at, next(at));
     rows.push(row);
     at += BigInt(Math.max(1, row.bytes.length));
   }
@@ -95,8 +96,13 @@ function limitsIn(target: DisassemblyTarget, from: bigint, to: bigint): bigint[]
   return [...target.knownStarts(from, to)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-function nextLimit(limits: readonly bigint[], va: bigint): bigint | undefined {
-  return limits.find((limit) => limit > va);
+/** The first limit after an address; asked for ascending addresses, it walks along. */
+function limitsAfter(limits: readonly bigint[]): (va: bigint) => bigint | undefined {
+  let index = 0;
+  return (va) => {
+    while (index < limits.length && limits[index] <= va) index++;
+    return limits[index];
+  };
 }
 
 /** One row; bytes that would reach over `limit`, a known start, are data. */

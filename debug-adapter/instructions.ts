@@ -59,7 +59,7 @@ export function instructionFacts(bytes: Uint8Array, va: bigint, bitness: Bitness
     return {
       va,
       length: instruction.length,
-      text: format(instruction),
+      text: formatter.format(instruction),
       mnemonic: instruction.mnemonic,
       flow,
       ...(target === undefined ? {} : { target }),
@@ -72,19 +72,18 @@ export function instructionFacts(bytes: Uint8Array, va: bigint, bitness: Bitness
   });
 }
 
-function format(instruction: Instruction): string {
-  const formatter = new Formatter(FormatterSyntax.Gas);
-  try {
-    formatter.hexPrefix = '0x';
-    formatter.hexSuffix = '';
-    formatter.uppercaseHex = false;
-    formatter.spaceAfterOperandSeparator = false;
-    formatter.branchLeadingZeros = false;
-    formatter.ripRelativeAddresses = true;
-    formatter.smallHexNumbersInDecimal = false;
-    formatter.firstOperandCharIndex = 8;
-    return formatter.format(instruction);
-  } finally {
-    formatter.free();
-  }
+/** AT&T syntax with plain hexadecimal numbers. Its settings never change, so one serves all. */
+const formatter = attFormatter();
+
+function attFormatter(): Formatter {
+  const made = new Formatter(FormatterSyntax.Gas);
+  made.hexPrefix = '0x';
+  made.hexSuffix = '';
+  made.uppercaseHex = false;
+  made.spaceAfterOperandSeparator = false;
+  made.branchLeadingZeros = false;
+  made.ripRelativeAddresses = true;
+  made.smallHexNumbersInDecimal = false;
+  made.firstOperandCharIndex = 8;
+  return made;
 }

@@ -34,17 +34,32 @@ export interface SystemCall {
   readonly parameters: readonly SyscallParameter[];
 }
 
-/** The entries of `sys_call_table` (or the i386 one); its end is its symbol's size, or the next symbol. */
-export function systemCallTable(target: Target, compat: boolean): TableEntry[] {
+/** The kernel's `sys_call_table` (or the i386 one): it ends with its symbol's size, or at the next symbol. */
+function tableBytes(target: Target, compat: boolean): { readonly va: bigint; readonly length: number } | undefined {
   const symbol = target.symbols.named(compat ? 'ia32_sys_call_table' : 'sys_call_table');
-  if (!symbol) return [];
+  if (!symbol) return undefined;
   const end = symbol.size > 0n ? symbol.value + symbol.size : target.symbols.nextAfter(symbol.value);
   const length = end === undefined ? 8 * MAX_ENTRIES : Math.min(Number(end - symbol.value), 8 * MAX_ENTRIES);
-  const bytes = target.readCode(symbol.value, length);
+  return { va: symbol.value, length };
+}
+
+/** All entries of the table. */
+function systemCallTable(target: Target, compat: boolean): TableEntry[] {
+  const table = tableBytes(target, compat);
+  const bytes = table ? target.readCode(table.va, table.length) : new Uint8Array();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: Math.floor(bytes.length / 8) }, (_, number) =>
     tableEntry(target, number, view.getBigUint64(8 * number, true), compat),
   );
+}
+
+/** One entry of the table; undefined for a number beyond it. */
+function systemCallEntry(target: Target, number: number, compat: boolean): TableEntry | undefined {
+  const table = tableBytes(target, compat);
+  if (!table || number < 0 || 8 * number >= table.length) return undefined;
+  const bytes = target.readCode(table.va + BigInt(8 * number), 8);
+  if (bytes.length < 8) return undefined;
+  return tableEntry(target, number, new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true), compat);
 }
 
 function tableEntry(target: Target, number: number, address: bigint, compat: boolean): TableEntry {
@@ -65,7 +80,7 @@ function callName(handler: string): string {
 /** The name of call `number` of this kernel, or else of Linux. */
 export function systemCallName(target: Target, number: bigint, compat: boolean): string | undefined {
   const index = Number(BigInt.asIntN(32, number));
-  const entry = systemCallTable(target, compat)[index];
+  const entry = systemCallEntry(target, index, compat);
   if (entry && entry.name !== `${index}`) return entry.name;
   return compat ? undefined : syscall64(index)?.name;
 }
@@ -171,10 +186,13 @@ export function syscallTableResponse(target: Target): SyscallTableResponse {
     };
   }
   const values = call ? describeArguments(target, call) : [];
+  // Most rows share one handler, the one for calls that are not implemented.
+  const handlers = new Set(table.map(({ address }) => address));
+  const locations = new Map([...handlers].map((address) => [address, target.lines.at(address)]));
   const rows = table.map((entry): SyscallRow => {
     const current = call?.number === entry.number ? call : undefined;
     const parameters = syscallNamed(entry.name)?.parameters ?? [];
-    const row = target.lines.at(entry.address);
+    const row = locations.get(entry.address);
     return {
       number: entry.number,
       name: entry.name,

@@ -102,6 +102,20 @@ describe('session', () => {
     assert.equal(await client.where(), `entry_SYSCALL_64 entry_64.S:${line}`);
   });
 
+  it('should still stop on entry after a breakpoint in the boot of the kernel', async () => {
+    await client.launch({}, () => client.send('setFunctionBreakpoints', { breakpoints: [{ name: 'syscall_init' }] }));
+    assert.equal((await client.stopped()).reason, 'function breakpoint');
+    assert.match(await client.where(), /^syscall_init /);
+    assert.equal((await client.run('continue')).reason, 'entry');
+    assert.match(await client.where(), /^_start hello\.S/);
+  });
+
+  it('should say that a guest that has ended cannot go on', async () => {
+    await client.launch({ stopOnEntry: false });
+    await client.event('terminated');
+    await assert.rejects(client.send('continue', { threadId: 1 }), /The guest has ended/);
+  });
+
   it('should terminate on request, even while running', async () => {
     await client.launch({ program: join(PROGRAMS, 'loop.S'), stopOnEntry: false });
     await client.send('terminate', {});

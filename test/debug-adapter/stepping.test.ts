@@ -148,4 +148,29 @@ describe('stepping', () => {
     assert.deepEqual(await client.event('exited'), { exitCode: 0 });
     await client.event('terminated');
   });
+
+  const TIMER = join(import.meta.dirname, 'programs', 'timer.S');
+
+  it('should not be lost in interrupts, which still come while code is stepped over', async () => {
+    await client.launchToEntry({ program: TIMER, kernel: '' });
+    await client.runTo('again');
+    for (let turn = 0; turn < 20; turn++) {
+      for (const text of ['incq	%rbx', 'call	work', 'jmp	again']) {
+        assert.equal(await client.where(), `_start timer.S:${lineOf(TIMER, text)}`);
+        await client.run('next');
+      }
+    }
+    assert.equal(await client.evaluate('r15 > 0,d'), '1', 'the timer has interrupted');
+  });
+
+  it('should stop in the handler of an interrupt if asked to', async () => {
+    await client.launchToEntry({ program: TIMER, kernel: '', stepIntoInterrupts: true });
+    await client.runTo('work');
+    for (let step = 0; step < 5_000 && !(await client.where()).startsWith('handler'); step++) {
+      await client.run('stepIn', { granularity: 'instruction' });
+    }
+    assert.match(await client.where(), /^handler timer\.S/);
+    await client.run('stepOut');
+    assert.match(await client.where(), /^work timer\.S/);
+  });
 });
