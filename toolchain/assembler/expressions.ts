@@ -62,6 +62,7 @@ const RANK: Readonly<Record<string, number>> = {
   '>>': 7,
   '|': 6,
   '!': 6,
+  '!!': 6,
   '^': 6,
   '&': 6,
   '+': 5,
@@ -78,7 +79,8 @@ const RANK: Readonly<Record<string, number>> = {
   '||': 2,
 };
 
-const OPERATOR = /<<|>>|<=|>=|<>|==|!=|&&|\|\||[*/%|!^&+\-<>]/y;
+const OPERATOR_SYNONYMS: Readonly<Record<string, BinaryOperator>> = { '<>': '!=', '!!': '^' };
+const OPERATOR = /!!|<<|>>|<=|>=|<>|==|!=|&&|\|\||[*/%|!^&+\-<>]/y;
 const NUMBER = /0[xX][0-9a-fA-F]+|0[bB][01]+(?![0-9a-zA-Z])|[0-9]+/y;
 const MODIFIER = /@[A-Za-z0-9_]+/y;
 
@@ -105,7 +107,7 @@ export function parseExpression(scanner: Scanner, names: NameResolver, minimumRa
     const right = parseExpression(scanner, names, rank);
     left = fold({
       kind: 'binary',
-      operator: (operator === '<>' ? '!=' : operator) as BinaryOperator,
+      operator: OPERATOR_SYNONYMS[operator] ?? (operator as BinaryOperator),
       left,
       right,
       start: left.start,
@@ -196,15 +198,21 @@ const ESCAPES: Readonly<Record<string, number>> = {
   '"': 34,
 };
 
+/** The character constant at `start`: its value, and where it ends. */
+export function characterConstant(text: string, start: number): { value: number; end: number } | undefined {
+  const isEscaped = text[start + 1] === '\\';
+  const character = text[start + (isEscaped ? 2 : 1)];
+  if (character === undefined) return undefined;
+  const value = isEscaped ? (ESCAPES[character] ?? character.charCodeAt(0)) : character.charCodeAt(0);
+  return { value, end: characterEnd(text, start) };
+}
+
 function parseCharacter(scanner: Scanner): Expression {
   const start = scanner.position;
-  const end = characterEnd(scanner.text, start);
-  const escaped = scanner.text[start + 1] === '\\';
-  const character = scanner.text[start + (escaped ? 2 : 1)];
-  if (character === undefined) throw new StatementError("expected a character after '", start, start + 1);
-  scanner.position = end;
-  const value = escaped ? (ESCAPES[character] ?? character.charCodeAt(0)) : character.charCodeAt(0);
-  return numberExpression(BigInt(value), start, end);
+  const constant = characterConstant(scanner.text, start);
+  if (constant === undefined) throw new StatementError("expected a character after '", start, start + 1);
+  scanner.position = constant.end;
+  return numberExpression(BigInt(constant.value), start, constant.end);
 }
 
 /** Computes what is constant at once, so that later passes see small trees. */

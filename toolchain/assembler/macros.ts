@@ -1,6 +1,7 @@
 /** Assembler macros (.macro, .rept, .irp, .irpc): their definitions, their arguments and their expansion. */
 import type { MacroExpansion, SourceLocation } from '../elf/object';
 import { closingQuote, locationAt, sliceColumns, type ColumnSpan, type SourceLine } from '../preprocessor';
+import { characterConstant } from './expressions';
 import { StatementError, type Scanner } from './scanner';
 import { closest } from './suggestions';
 
@@ -61,6 +62,7 @@ function parseParameter(scanner: Scanner, macro: string, before: readonly MacroP
 
 /** Characters between which as keeps white space, so that it separates arguments. */
 const KEEPS_SPACE = /[\w.$*%\-([{}\\@\u0080-\uffff"]/;
+const KEEPS_SPACE_BEFORE = /[\w.$*%\-([{}\\@\u0080-\uffff"']/;
 
 /** One argument's text at the cursor: a quoted string, or everything to a comma or a separating space. */
 function takeValue(scanner: Scanner): { value: string; start: number; end: number } {
@@ -77,17 +79,22 @@ function takeValue(scanner: Scanner): { value: string; start: number; end: numbe
     if (character === ' ' || character === '\t') {
       let next = position;
       while (text[next] === ' ' || text[next] === '\t') next++;
-      const separates = KEEPS_SPACE.test(text[position - 1] ?? '') && KEEPS_SPACE.test(text[next] ?? '');
+      const separates = KEEPS_SPACE.test(text[position - 1] ?? '') && KEEPS_SPACE_BEFORE.test(text[next] ?? '');
       if (separates && depth === 0) break;
       if (separates) value += ' ';
       position = next;
       continue;
     }
-    if (character === '"' || character === "'") {
-      const close =
-        character === '"' ? closingQuote(text, position) : Math.max(closingQuote(text, position), position + 1);
+    if (character === '"') {
+      const close = closingQuote(text, position);
       value += text.slice(position, close);
       position = close;
+      continue;
+    }
+    const constant = character === "'" ? characterConstant(text, position) : undefined;
+    if (constant !== undefined) {
+      value += String(constant.value); // as turns character constants into numbers before it looks at anything
+      position = constant.end;
       continue;
     }
     if (character === '(' || character === '[') depth++;
@@ -97,6 +104,17 @@ function takeValue(scanner: Scanner): { value: string; start: number; end: numbe
   }
   scanner.position = position;
   return { value, start, end: position };
+}
+
+/** The text as as sees it: white space only where it separates, character constants as numbers. */
+function scrub(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|'(?:\\.|[^\\])'?|\s+/g, (part: string, offset: number) => {
+    if (part.startsWith('"')) return part;
+    if (part.startsWith("'")) return String(characterConstant(part, 0)?.value ?? part);
+    const separates =
+      KEEPS_SPACE.test(text[offset - 1] ?? '') && KEEPS_SPACE_BEFORE.test(text[offset + part.length] ?? '');
+    return separates ? ' ' : '';
+  });
 }
 
 /** A string argument loses its quotes; two quotes in a row stand for one. */
@@ -143,7 +161,7 @@ export function parseArguments(scanner: Scanner, macro: AsmMacro, nameStart: num
     const parameter = named ?? macro.parameters[next++];
     if (parameter === undefined) return wrongCount(start, scanner.text.trimEnd().length);
     if (keyword !== null) scanner.position = start + keyword[0].length;
-    values.set(parameter.name, parameter.variadic ? scanner.rest() : takeValue(scanner).value);
+    values.set(parameter.name, parameter.variadic ? scrub(scanner.rest()) : takeValue(scanner).value);
     scanner.accept(',');
   }
   for (const { name, defaultValue, required } of macro.parameters) {

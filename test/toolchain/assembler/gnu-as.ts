@@ -139,20 +139,24 @@ export function readObject(bytes: Uint8Array): OracleObject {
   return { sections, symbols: listed.map(({ line }) => line).sort() };
 }
 
-/** What GNU as makes of each line by itself, in hex; lines it refuses are missing. */
-export function gnuListing(lines: readonly string[], bits: 32 | 64): Map<number, string> {
+/** What GNU as makes of each line after `preamble`, in hex; lines it refuses are missing. */
+export function gnuListing(lines: readonly string[], bits: 32 | 64, preamble = ''): Map<number, string> {
   const directory = mkdtempSync(join(tmpdir(), 'ringside-as-'));
   try {
+    const before = preamble.split('\n').length - 1;
     let accepted = lines.map((text, index) => ({ text, index }));
     for (;;) {
       // A label before each line keeps lines apart in the symbol table.
       const text = accepted.map(({ text: line, index }) => `L${index}:\n${line}\n`).join('');
-      writeFileSync(join(directory, 'input.s'), `.code${bits}\n${text}Lend:\n`);
+      writeFileSync(join(directory, 'input.s'), `.code${bits}\n${preamble}${text}Lend:\n`);
       const run = spawnSync('as', ['input.s', '-o', 'out.o'], { cwd: directory, encoding: 'utf8', maxBuffer: 1 << 28 });
       const refused = new Set(
-        [...run.stderr.matchAll(/^input\.s:(\d+): Error/gm)].map(([, line]) => (Number(line) - 3) / 2),
+        [...run.stderr.matchAll(/^input\.s:(\d+):(?: Error| {2}Info: macro invoked)/gm)].map(([, line]) =>
+          Math.floor((Number(line) - 2 - before) / 2),
+        ),
       );
-      if (refused.size === 0) break;
+      if (run.status === 0) break;
+      if (![...refused].some((position) => position >= 0)) throw new Error(run.stderr);
       accepted = accepted.filter((_, position) => !refused.has(position));
     }
     const object = readObject(readFileSync(join(directory, 'out.o')));
