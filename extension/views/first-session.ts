@@ -6,7 +6,7 @@ import * as vscode from 'vscode';
 import type { Sessions } from '../sessions';
 
 const KEY = 'ringside.viewsOpened';
-/** From the top; the one opened last is in sight if they do not all fit. */
+/** The focus wanders through them, so that the last one is scrolled into sight. */
 const VIEWS = ['ringside.lastInstruction', 'ringside.systemCallTable', 'ringside.ptRegs'];
 
 export function openViewsAtFirstStop(memory: vscode.Memento, sessions: Sessions): vscode.Disposable {
@@ -15,7 +15,12 @@ export function openViewsAtFirstStop(memory: vscode.Memento, sessions: Sessions)
     subscription.dispose();
     if (memory.get(KEY)) return;
     void memory.update(KEY, true);
-    for (const view of VIEWS) void vscode.commands.executeCommand(`${view}.focus`, { preserveFocus: true });
+    void openViews();
   });
   return subscription;
+}
+
+async function openViews(): Promise<void> {
+  for (const view of VIEWS) await vscode.commands.executeCommand(`${view}.focus`);
+  await vscode.commands.executeCommand('workbench.action.focusActiveEditorGroup');
 }

@@ -1,10 +1,10 @@
-import { stopDebugging, Stops } from './support/editor';
+import { stopDebugging, Stops, until } from './support/editor';
 import { picture, viewFrame, workbenchPage } from './support/pictures';
 import { debugHello } from './support/walk';
 
 /** Must be the first suite that debugs: the profile of a run is new. */
 describe('the first session of a user', () => {
-  it('opens the views', async function () {
+  it('opens the views and leaves the focus in the editor', async function () {
     const connecting = workbenchPage();
     if (!connecting) return this.skip();
     const page = await connecting;
@@ -13,6 +13,9 @@ describe('the first session of a user', () => {
     for (const view of ['last-instruction', 'pt-regs', 'system-call-table']) {
       await viewFrame(page, `[data-view="${view}"] > *`);
     }
+    await until('the focus in the editor', async () =>
+      page.evaluate<boolean>("document.activeElement?.closest('.monaco-editor') !== null"),
+    );
     await picture(page, 'first-session');
     await stopDebugging();
     stops.dispose();
