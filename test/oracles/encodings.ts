@@ -78,11 +78,15 @@ export function encodings(processor: ReadonlySet<string>): Map<string, Encoding[
           for (let reg = 0; reg < 8; reg++) {
             for (const memory of [false, true]) {
               const partial = { compatibility, mandatory, escape, vexMap, opcode, reg, memory };
-              const found = probe(partial);
-              if (!found || !COMPARED.has(found.mnemonic) || !has(processor, found.mnemonic)) continue;
-              const list = result.get(found.mnemonic) ?? [];
-              result.set(found.mnemonic, list);
-              list.push({ ...partial, ...found });
+              // With REX.W some are another instruction (CMPXCHG16B); which it is to be is left to chance.
+              const [found, wide] = [probe(partial, 0), compatibility ? undefined : probe(partial, 1)];
+              const both = wide && wide.mnemonic !== found?.mnemonic ? [found, wide] : [found];
+              for (const one of both) {
+                if (!one || !COMPARED.has(one.mnemonic) || !has(processor, one.mnemonic)) continue;
+                const list = result.get(one.mnemonic) ?? [];
+                result.set(one.mnemonic, list);
+                list.push({ ...partial, ...one });
+              }
             }
           }
         }
@@ -100,18 +104,18 @@ function has(processor: ReadonlySet<string>, mnemonic: string): boolean {
 type Bare = Omit<Encoding, 'mnemonic' | 'modrm'>;
 
 /** What the encoding is; undefined if there is no such instruction. */
-function probe(encoding: Bare): { mnemonic: string; modrm: boolean } | undefined {
-  const found = decodeWith(encoding, encoding.memory ? 0x00 : 0xc0);
+function probe(encoding: Bare, w: number): { mnemonic: string; modrm: boolean } | undefined {
+  const found = decodeWith(encoding, w, encoding.memory ? 0x00 : 0xc0);
   if (!found) return undefined;
   // A ModRM byte shows in the length: mod 0 has no displacement, mod 2 has one. What exists with registers only has no
   // immediate.
-  const [short, long] = [decodeWith(encoding, 0x00), decodeWith(encoding, 0x80)];
-  const modrm = short && long ? short.length !== long.length : found.length > opcodeLength(encoding);
+  const [short, long] = [decodeWith(encoding, w, 0x00), decodeWith(encoding, w, 0x80)];
+  const modrm = short && long ? short.length !== long.length : found.length > opcodeBytes(encoding, w).length;
   return { mnemonic: found.mnemonic, modrm };
 }
 
-function decodeWith(encoding: Bare, mod: number): Instruction | undefined {
-  const opcode = opcodeBytes(encoding, { r: 0, x: 0, b: 0, w: 0, vvvv: 0 });
+function decodeWith(encoding: Bare, w: number, mod: number): Instruction | undefined {
+  const opcode = opcodeBytes(encoding, w);
   const bytes = Uint8Array.from([...opcode, mod | (encoding.reg << 3), ...Array<number>(12).fill(0)]);
   const result = decode(bytes, 0, bytes.length, encoding.compatibility ? 32 : 64);
   return typeof result === 'string' ? undefined : result;
@@ -126,16 +130,11 @@ export interface Extensions {
   readonly vvvv: number;
 }
 
-/** Mandatory prefix, VEX and opcode; REX goes between prefix and opcode and is the caller's business. */
-function opcodeBytes(encoding: Bare, extensions: Extensions): number[] {
-  if (encoding.vexMap === 0) {
-    return [...(encoding.mandatory ? [encoding.mandatory] : []), ...encoding.escape, encoding.opcode];
-  }
-  return [...vexBytes(encoding, extensions), encoding.opcode];
-}
-
-function opcodeLength(encoding: Bare): number {
-  return opcodeBytes(encoding, { r: 0, x: 0, b: 0, w: 0, vvvv: 0 }).length;
+/** Mandatory prefix, REX or VEX if need be, and opcode. */
+function opcodeBytes(encoding: Bare, w: number): number[] {
+  const { vexMap, mandatory, escape, opcode } = encoding;
+  if (vexMap !== 0) return [...vexBytes(encoding, { r: 0, x: 0, b: 0, w, vvvv: 0 }), opcode];
+  return [...(mandatory ? [mandatory] : []), ...(w ? [0x48] : []), ...escape, opcode];
 }
 
 /** The three-byte VEX prefix (SDM vol. 2, figure 2-9). */

@@ -28,6 +28,8 @@ const FOLLOWERS = [
   'ADOX',
 ];
 
+const FUSED = ['CMP', 'CMP', 'TEST', 'ADD', 'SUB', 'INC', 'DEC'];
+
 export interface GeneratorOptions {
   /** Only this mnemonic. */
   readonly only?: string;
@@ -57,11 +59,6 @@ export class Generator {
     this.mnemonics = options.only === undefined ? all : all.filter((mnemonic) => mnemonic === options.only);
   }
 
-  /** Mnemonics that cases are made of. */
-  get compared(): readonly string[] {
-    return this.mnemonics;
-  }
-
   /** The case that belongs to a number, always the same. */
   make(seed: number): Case {
     this.random = new Random(seed);
@@ -73,7 +70,10 @@ export class Generator {
 
   private tryMake(): Case | undefined {
     const { random } = this;
-    const encoding = random.pick(this.encodings.get(random.pick(this.mnemonics)) ?? []);
+    // The engine carries some instructions out together with a conditional branch: those pairs come more often.
+    const pair = this.options.only === undefined && random.chance(10);
+    const mnemonic = random.pick(pair ? FUSED : this.mnemonics);
+    const encoding = random.pick(this.encodings.get(mnemonic) ?? []);
     const draft = this.draft(encoding);
     if (!draft) return undefined;
     const test = this.emptyCase(encoding.compatibility, draft);
@@ -81,7 +81,7 @@ export class Generator {
     if (BRANCHES.has(draft.instruction.mnemonic) && !this.aim(test, draft)) return undefined;
     test.code = draft.bytes;
     test.instructions = [draft.instruction];
-    if (random.chance(30)) this.follow(test);
+    if (pair || random.chance(30)) this.follow(test, pair);
     return test;
   }
 
@@ -391,13 +391,15 @@ export class Generator {
   }
 
   /** Puts a second instruction after the first: one that takes up its flags or registers. */
-  private follow(test: Case): void {
+  private follow(test: Case, pair: boolean): void {
     const { random } = this;
     const [first] = test.instructions;
     if (BRANCHES.has(first.mnemonic) || first.repeat !== 'none') return;
-    // The flags must be defined for it to take them up.
-    if (undefinedFlags(first, Number(test.gpr[Gpr.RCX] & 0xffn)) !== 0) return;
-    const choices = (this.encodings.get(random.pick(FOLLOWERS)) ?? []).filter(
+    // The flags must be defined for it to take them up; AF is of interest to LAHF only.
+    const follower = pair ? 'Jcc' : random.pick(FOLLOWERS);
+    const irrelevant = follower === 'LAHF' ? 0 : Flag.AF;
+    if (undefinedFlags(first, Number(test.gpr[Gpr.RCX] & 0xffn)) & ~irrelevant) return;
+    const choices = (this.encodings.get(follower) ?? []).filter(
       ({ memory, compatibility }) => !memory && compatibility === test.compatibility,
     );
     if (choices.length === 0) return;

@@ -1,6 +1,6 @@
 /** `npm run oracle:cpu -- --cases N --seed S [--only MNEMONIC]`: prints mismatches by mnemonic, exits with 1 if any. */
 import { parseArgs } from 'node:util';
-import { compareWithSilicon, describeCase, type Mismatch } from './cpu-oracle';
+import { comparedMnemonics, compareWithSilicon, describeCase, type Mismatch } from './cpu-oracle';
 import { Silicon } from './silicon';
 
 const SHOWN_OF_EACH = 3;
@@ -24,6 +24,10 @@ function main(): number {
   const silicon = Silicon.build();
   if (!silicon) {
     console.error('The CPU oracle needs gcc on x86-64 Linux with FSGSBASE.');
+    return 2;
+  }
+  if (values.only !== undefined && !comparedMnemonics().includes(values.only)) {
+    console.error(`No instruction "${values.only}" is compared. Those that are: ${comparedMnemonics().join(' ')}`);
     return 2;
   }
   const started = performance.now();
