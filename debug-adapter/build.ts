@@ -150,7 +150,7 @@ function throwErrors(path: string, diagnostics: readonly Diagnostic[]): void {
 }
 
 /** `file:line:column: error: what`, and the macro calls it arose in, innermost first. */
-export function describeDiagnostic({ severity, message, location, expansion }: Diagnostic): string {
+function describeDiagnostic({ severity, message, location, expansion }: Diagnostic): string {
   const at = ({ file, line, column }: Diagnostic['location']): string => {
     const near = relative('.', file);
     return `${near.startsWith('..') ? file : near}:${line}${column > 0 ? `:${column}` : ''}`;

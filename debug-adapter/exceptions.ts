@@ -148,7 +148,7 @@ function callNames(condition: string): string[] | undefined {
 }
 
 /** The stop before delivery of an exception, in words. */
-export function describeException(
+function describeException(
   target: Target,
   { vector, errorCode, faultAddress }: { vector: number; errorCode?: number; faultAddress?: bigint },
 ): ExceptionText {

@@ -17,7 +17,7 @@ export interface ImageListing {
   readonly name: string;
 }
 
-export function listingPath(image: Image): string {
+function listingPath(image: Image): string {
   return `${LISTING_SCHEME}:${pathToFileURL(image.path).pathname}.lst`;
 }
 

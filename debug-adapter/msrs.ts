@@ -19,15 +19,18 @@ export function msrSnapshot(machine: Machine): MsrSnapshot {
   return values;
 }
 
-/** `ringside/msrs`: all that this CPU model has and that can be read. */
+/** `ringside/msrs`: all that this CPU model has and that can be read, those of system calls first. */
 export function msrsResponse(target: Target, previous: MsrSnapshot | undefined): MsrsResponse {
-  const groups = new Map<string, MsrRow[]>();
-  for (const msr of msrs) {
-    const row = available(target.machine, msr) ? msrRow(target, msr, previous) : undefined;
-    if (row) groups.set(row.group, [...(groups.get(row.group) ?? []), row]);
-  }
-  const first = groups.get(GROUP_TITLES['system call']) ?? [];
-  return { msrs: [...first, ...[...groups.values()].flat().filter((row) => !first.includes(row))] };
+  const shown = inOrder(msrs.filter((msr) => available(target.machine, msr)));
+  return { msrs: shown.flatMap((msr) => msrRow(target, msr, previous) ?? []) };
+}
+
+/** By group; within one the SYSCALL registers, which have the high numbers, before those of SYSENTER. */
+function inOrder(descriptions: readonly MsrDescription[]): MsrDescription[] {
+  const groups = Object.keys(GROUP_TITLES);
+  const rank = ({ group, number }: MsrDescription): number =>
+    groups.indexOf(group) * 2 + (group === 'system call' && number < 0xc0000000 ? 1 : 0);
+  return [...descriptions].sort((a, b) => rank(a) - rank(b) || a.number - b.number);
 }
 
 /** `ringside/writeMsr`: as WRMSR in ring 0 would; what it refuses is an AdapterError that names the bits. */
@@ -51,11 +54,10 @@ export function msrRegister(name: string): Register | undefined {
   return msr && registerOf(msr);
 }
 
-/** All MSRs of the machine's CPU model as registers, system calls' first. */
+/** All MSRs of the machine's CPU model as registers, in the same order. */
 export function msrRegisters(machine: Machine): Register[] {
-  return msrs
+  return inOrder(msrs)
     .filter((msr) => available(machine, msr) && readable(machine, msr) !== undefined)
-    .sort((a, b) => Number(b.group === 'system call') - Number(a.group === 'system call'))
     .map(registerOf);
 }
 
@@ -122,6 +124,9 @@ function writeChecked({ cpu }: Machine, msr: MsrDescription, value: bigint): voi
   }
 }
 
+const TIME_STAMP_COUNTER = 0x10;
+
+/** Headings, in the order in which groups are shown. */
 const GROUP_TITLES: Record<MsrDescription['group'], string> = {
   'system call': 'System call (SYSCALL, SYSRET, SYSENTER)',
   'segment bases': 'Segment bases',
@@ -145,7 +150,8 @@ function msrRow(target: Target, msr: MsrDescription, previous: MsrSnapshot | und
     value: hex(value),
     fields: [...msr.fields].sort((a, b) => b.low - a.low).map((field) => fieldRow(msr, field, value)),
     ...(symbol ? { symbol } : {}),
-    changed: before !== undefined && before !== value,
+    // A clock that runs by itself would be marked at every stop.
+    changed: msr.number !== TIME_STAMP_COUNTER && before !== undefined && before !== value,
     writable: isWritable(target.machine, msr),
   };
 }

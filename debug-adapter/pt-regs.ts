@@ -129,7 +129,7 @@ export function ptRegsResponse(target: Target, previous: PtRegsSnapshot): PtRegs
   const slots = PT_REGS_NAMES.map((name, index): PtRegsSlot => {
     const value = values[index] ?? 0n;
     const filled = frame.filled[index];
-    const symbol = filled && (name === 'ip' || name === 'cx') ? symbolReference(target, value) : undefined;
+    const symbol = filled ? symbolReference(target, value) : undefined;
     const note = filled ? slotNote(target, frame, name, value) : undefined;
     return {
       offset: 8 * index,

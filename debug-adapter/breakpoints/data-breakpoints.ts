@@ -33,7 +33,7 @@ export function dataBreakpointInfo(
 }
 
 /** The memory an expression stands for: `*(u32*)p`, a symbol, or a plain address. */
-export function watchablePlace(
+function watchablePlace(
   target: Target,
   expression: string,
   result: Value,
