@@ -14,7 +14,7 @@ import { dataDirectives } from './directives/data';
 import type { Directives } from './directives/directive';
 import { layoutDirectives } from './directives/layout';
 import { symbolDirectives } from './directives/symbols';
-import { InstructionSet } from './encoder';
+import { InstructionSet } from './instruction-set';
 import { expansionDepth, InputStack, plainLines, withoutComments } from './input';
 import {
   parseArguments,

@@ -2,7 +2,7 @@
 import { dataDirectives } from './directives/data';
 import { layoutDirectives } from './directives/layout';
 import { symbolDirectives } from './directives/symbols';
-import { InstructionSet } from './encoder';
+import { InstructionSet } from './instruction-set';
 import { PREFIXES } from './mnemonics';
 import { registerNames } from './registers';
 
