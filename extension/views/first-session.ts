@@ -6,8 +6,7 @@ import * as vscode from 'vscode';
 import type { Sessions } from '../sessions';
 
 const KEY = 'ringside.viewsOpened';
-/** The focus wanders through them, so that the last one is scrolled into sight. */
-const VIEWS = ['ringside.lastInstruction', 'ringside.systemCallTable', 'ringside.ptRegs'];
+const VIEWS = ['ringside.lastInstruction', 'ringside.ptRegs', 'ringside.systemCallTable'];
 
 export function openViewsAtFirstStop(memory: vscode.Memento, sessions: Sessions): vscode.Disposable {
   const subscription = sessions.onDidChange(() => {
@@ -15,12 +14,7 @@ export function openViewsAtFirstStop(memory: vscode.Memento, sessions: Sessions)
     subscription.dispose();
     if (memory.get(KEY)) return;
     void memory.update(KEY, true);
-    void openViews();
+    for (const view of VIEWS) void vscode.commands.executeCommand(`${view}.focus`, { preserveFocus: true });
   });
   return subscription;
-}
-
-async function openViews(): Promise<void> {
-  for (const view of VIEWS) await vscode.commands.executeCommand(`${view}.focus`);
-  await vscode.commands.executeCommand('workbench.action.focusActiveEditorGroup');
 }
