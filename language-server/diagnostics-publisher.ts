@@ -15,13 +15,21 @@ export class DiagnosticsPublisher {
   constructor(
     private readonly workspace: Workspace,
     private readonly send: (uri: string, diagnostics: Diagnostic[]) => void,
+    /** Told of a mistake in the server itself, which must not end it. */
+    private readonly failed: (error: unknown) => void,
   ) {}
 
   /** The open document at `path` has another text. */
   changed(path: string): void {
     this.pending.add(path);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.publish(), PAUSE_MS);
+    this.timer = setTimeout(() => {
+      try {
+        this.publish();
+      } catch (error) {
+        this.failed(error);
+      }
+    }, PAUSE_MS);
   }
 
   /** The document was closed: what only its unit told about is told no more. */

@@ -25,9 +25,11 @@ const CAPABILITIES: InitializeResult = {
 export function serve(connection: Connection): void {
   const documents = new TextDocuments(TextDocument);
   const workspace = new Workspace(new SourceFiles(documents));
-  const publisher = new DiagnosticsPublisher(workspace, (uri, diagnostics) => {
-    void connection.sendDiagnostics({ uri, diagnostics });
-  });
+  const publisher = new DiagnosticsPublisher(
+    workspace,
+    (uri, diagnostics) => void connection.sendDiagnostics({ uri, diagnostics }),
+    (error) => connection.console.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+  );
 
   connection.onInitialize(() => CAPABILITIES);
   documents.onDidChangeContent(({ document }) => publisher.changed(pathOf(document.uri)));

@@ -32,8 +32,12 @@ export class SourceFiles {
   stamp(path: string): Stamp {
     const document = this.document(path);
     if (document) return `version ${document.version}`;
-    const stats = statSync(path, { throwIfNoEntry: false });
-    return stats?.isFile() === true ? `${stats.mtimeMs} ${stats.size}` : ABSENT;
+    try {
+      const stats = statSync(path);
+      return stats.isFile() ? `${stats.mtimeMs} ${stats.size}` : ABSENT;
+    } catch {
+      return ABSENT;
+    }
   }
 
   /** URI under which a client knows the file. */

@@ -49,7 +49,9 @@ function definitionText({ name, parameters, variadic, body }: MacroDefinition): 
 }
 
 function macroText(macro: AsmMacro): string {
-  return code([`.macro ${signatureOf(macro)}`, ...shown(macro.body.map(({ text }) => text.trimEnd())), '.endm'].join('\n'));
+  return code(
+    [`.macro ${signatureOf(macro)}`, ...shown(macro.body.map(({ text }) => text.trimEnd())), '.endm'].join('\n'),
+  );
 }
 
 /** The expansion of a call, and the code it became. */
