@@ -1,6 +1,6 @@
 /** Machines whose data pages can be taken away, and what is left when an instruction faults. */
 import assert from 'node:assert/strict';
-import { STATUS_FLAGS, Vector } from '../../../emulator';
+import { Seg, STATUS_FLAGS, Vector } from '../../../emulator';
 import type { Pc } from '../../../emulator/pc';
 import { CODE, gnuAssemble, machineWith } from '../engine/support';
 
@@ -11,13 +11,21 @@ export const DATA = 0x200000;
 export const PAGE = 0x1000;
 const DIRECTORY = 0x3000;
 const TABLE = 0x6000;
+/** Access rights of a 32-bit code segment. */
+const CODE_32 = 0xc09b;
 const [PRESENT, WRITABLE, USER] = [1n, 2n, 4n];
 
 export type Rights = 'absent' | 'read-only' | 'writable';
 
-/** A machine about to execute the AT&T source, which stops at every exception. */
-export function machineFor(source: string): Pc {
-  const machine = machineWith(gnuAssemble(source));
+const assembled = new Map<string, Uint8Array>();
+
+/** A machine about to execute the AT&T source, in 64-bit or compatibility mode, which stops at every exception. */
+export function machineFor(source: string, bits: 32 | 64 = 64): Pc {
+  const key = `${bits} ${source}`;
+  const code = assembled.get(key) ?? gnuAssemble(source, bits);
+  assembled.set(key, code);
+  const machine = machineWith(code);
+  if (bits === 32) machine.state.segments[Seg.CS].rights = CODE_32;
   machine.memory.writeU64(DIRECTORY + 8, BigInt(TABLE) | PRESENT | WRITABLE | USER);
   for (let page = 0; page < 512; page++) map(machine, DATA + page * PAGE, 'writable');
   for (let vector = 0; vector < 32; vector++) machine.stopOn.exceptions.add(vector);
