@@ -3,7 +3,9 @@ import { Clock } from './clock';
 import { CPU_MODELS, type CpuModel } from './cpu/cpuid';
 import { attachDevices, type Devices } from './devices';
 import { SystemBus } from './devices/system-bus';
-import { Engine, type EngineStages } from './engine/engine';
+import { Engine } from './engine/engine';
+import type { EngineStages } from './engine/generated-code';
+import type { Processor } from './engine/processor';
 import { generateInterpreter, loadInterpreter, type Interpreter } from './engine/interpreter';
 import { HandlerTable } from './engine/handlers';
 import { RAM } from './engine/layout';
@@ -64,7 +66,8 @@ function decoderFeatures(model: CpuModel): number {
 export class Pc implements Machine {
   readonly memory: PhysicalMemory;
   readonly bus = new SystemBus();
-  readonly cpu: Engine;
+  readonly cpu: Processor;
+  private readonly engine: Engine;
   readonly devices: Devices;
 
   constructor({ memoryBytes, cpu = 'intel', engine = 'tiered', interpreterCode, serial = () => {} }: MachineOptions) {
@@ -93,36 +96,41 @@ export class Pc implements Machine {
         return exitCode;
       },
     };
-    this.cpu = new Engine(this.memory, this.bus, model, environment, interpreter, decoderFeatures(model), engine);
+    this.engine = new Engine(this.memory, this.bus, model, environment, interpreter, decoderFeatures(model), engine);
+    this.cpu = this.engine.processor;
   }
 
-  get state(): Engine['state'] {
+  get state(): Processor['state'] {
     return this.cpu.state;
   }
   get stopOn(): Engine['stopOn'] {
-    return this.cpu.stopOn;
+    return this.engine.stopOn;
+  }
+  /** Regions of code that are compiled now. */
+  get compiledRegions(): number {
+    return this.engine.compiledRegions;
   }
   get instructionCount(): number {
     return this.cpu.instructionCount;
   }
 
   run(maxInstructions: number): Stop {
-    return this.cpu.run(maxInstructions);
+    return this.engine.run(maxInstructions);
   }
   step(options?: { readonly holdInterrupts?: boolean }): StepResult {
-    return this.cpu.step(options);
+    return this.engine.step(options);
   }
   addBreakpoint(va: bigint): void {
-    this.cpu.addBreakpoint(va);
+    this.engine.addBreakpoint(va);
   }
   removeBreakpoint(va: bigint): void {
-    this.cpu.removeBreakpoint(va);
+    this.engine.removeBreakpoint(va);
   }
   addDataBreakpoint(breakpoint: DataBreakpoint): void {
-    this.cpu.addDataBreakpoint(breakpoint);
+    this.engine.addDataBreakpoint(breakpoint);
   }
   removeDataBreakpoint(breakpoint: DataBreakpoint): void {
-    this.cpu.removeDataBreakpoint(breakpoint);
+    this.engine.removeDataBreakpoint(breakpoint);
   }
 
   physicalAddress(va: bigint, cr3?: bigint): number | undefined {

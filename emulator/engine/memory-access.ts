@@ -2,12 +2,12 @@
  * What generated code calls when its inline TLB look-up fails: page walks, accesses that cross pages, devices, watched
  * pages, writes to code. A page of RAM is entered in the TLB; anything else is carried out on SCRATCH.
  */
-import type { Cpu } from '../cpu/cpu';
 import { GuestException, Vector } from '../cpu/exceptions';
 import { PageAccess } from '../cpu/paging';
 import { PAGE_BYTES } from '../memory';
 import type { Block, CodeCache } from './code-cache';
 import * as layout from './layout';
+import type { Processor } from './processor';
 import { TlbPair, type Tlb } from './tlb';
 import type { Watch } from './watch';
 
@@ -26,10 +26,9 @@ export class MemoryAccess {
   fault: AccessFault | undefined;
   /** Linear address of the access that failed with NOT_CANONICAL. */
   faultAddress = 0n;
-  pair: TlbPair = TlbPair.SUPERVISOR;
-  /** A single instruction is being executed: it may touch watched memory, and its block is nobody else's. */
-  stepping = false;
 
+  private readonly tlb: Tlb;
+  private readonly watch: Watch;
   private readonly bytes: Uint8Array;
   private readonly scratch: DataView;
   /** Where the bytes on SCRATCH go on `commitWrite`: physical address of each part, and its length. */
@@ -39,12 +38,12 @@ export class MemoryAccess {
   ];
 
   constructor(
-    private readonly cpu: Cpu,
-    private readonly tlb: Tlb,
+    private readonly cpu: Processor,
     private readonly code: CodeCache,
-    private readonly watch: Watch,
-    linear: WebAssembly.Memory,
   ) {
+    this.tlb = cpu.tlb;
+    this.watch = cpu.watch;
+    const { linear } = cpu.memory;
     this.bytes = new Uint8Array(linear.buffer);
     this.scratch = new DataView(linear.buffer, layout.SCRATCH, 16);
   }
@@ -62,7 +61,7 @@ export class MemoryAccess {
       this.faultAddress = this.linear(vaLow, vaHigh);
       return false;
     }
-    if (this.pair === TlbPair.CHECKED && vaLow & (size - 1)) {
+    if (this.cpu.pair === TlbPair.CHECKED && vaLow & (size - 1)) {
       this.fault = new GuestException(Vector.AC, 0);
       return false;
     }
@@ -94,9 +93,9 @@ export class MemoryAccess {
       return layout.SCRATCH;
     }
     if (this.mayEnter(vaLow, vaHigh)) {
-      this.tlb.fill(this.pair, vaHigh, vaLow, page, false);
+      this.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, false);
       if (this.cpu.paging.writable && !this.cpu.memory.codePages[page / PAGE_BYTES]) {
-        this.tlb.fill(this.pair, vaHigh, vaLow, page, true);
+        this.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
       }
     }
     return layout.RAM + page + offset;
@@ -119,7 +118,7 @@ export class MemoryAccess {
     }
     if (memory.codePages[page / PAGE_BYTES] && !this.makeRoom(page + offset, size, record)) return 0;
     if (this.mayEnter(vaLow, vaHigh) && !memory.codePages[page / PAGE_BYTES]) {
-      this.tlb.fill(this.pair, vaHigh, vaLow, page, true);
+      this.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
     }
     return layout.RAM + page + offset;
   }
@@ -141,12 +140,12 @@ export class MemoryAccess {
 
   /** Whether later accesses to the page may go without this class. */
   private mayEnter(vaLow: number, vaHigh: number): boolean {
-    return this.pair !== TlbPair.CHECKED && !this.watch.inPage(vaLow, vaHigh);
+    return this.cpu.pair !== TlbPair.CHECKED && !this.watch.inPage(vaLow, vaHigh);
   }
 
   /** A watched access goes through only while its instruction is executed alone; then it is noted. */
   private watched(vaLow: number, vaHigh: number, size: number, access: 'read' | 'write'): boolean {
-    if (!this.stepping) {
+    if (!this.cpu.stepping) {
       this.fault = STEP_NEEDED;
       return false;
     }

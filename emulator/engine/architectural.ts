@@ -1,0 +1,143 @@
+/** Carries out architectural routines for generated code, and decides whether it may go on by itself afterwards. */
+import type { ArchitecturalRoutine } from '../cpu/cpu';
+import { instructionBreakpointsEnabled } from '../cpu/debug';
+import { GuestException, Vector } from '../cpu/exceptions';
+import { acceptsInterrupt } from '../cpu/interrupts';
+import { requireStringPortAccess } from '../cpu/port-io';
+import { architecturalRoutines } from '../cpu/routines';
+import { Flag } from '../cpu/state';
+import { Gpr, type Instruction } from '../isa/instruction';
+import { softwareRoutines } from '../isa/semantics/software';
+import type { Stop, StopConditions, SystemCallGate } from '../machine';
+import type { GeneratedCode } from './generated-code';
+import * as layout from './layout';
+import { STEP_NEEDED } from './memory-access';
+import type { Environment, Processor } from './processor';
+import { ExitReason } from './records';
+
+const SYSTEM_CALL_ENTRIES: Readonly<Record<string, SystemCallGate | undefined>> = {
+  SYSCALL: 'syscall',
+  SYSENTER: 'sysenter',
+  INT: 'int',
+};
+const SYSTEM_CALL_EXITS: Readonly<Record<string, SystemCallGate | undefined>> = {
+  SYSRET: 'sysret',
+  SYSEXIT: 'sysexit',
+  IRET: 'iret',
+};
+
+const REPEATED_IO = new Set(['INS', 'OUTS']);
+
+export class ArchitecturalInstructions {
+  readonly stopOn: StopConditions = { exceptions: new Set(), systemCallEntry: false, systemCallExit: false };
+  /** Why the engine should stop after the instruction. */
+  stopRequest: Stop | undefined;
+  /** The last one executed, for the traps that follow it. */
+  lastMnemonic = '';
+  /** RIP of a repeated string instruction that has stopped between two iterations. */
+  pausedAt: bigint | undefined;
+  /** DR6 bits of data breakpoints that MOV SS holds back. */
+  heldBreakpoints = 0;
+  /** Virtual time at which generated code now running returns at the latest. */
+  sliceEnd = 0;
+
+  private readonly i32: Int32Array;
+
+  constructor(
+    private readonly processor: Processor,
+    private readonly environment: Environment,
+    /** Asked only once generated code is running. */
+    private readonly generated: () => GeneratedCode,
+  ) {
+    this.i32 = new Int32Array(processor.memory.linear.buffer, 0, 256);
+  }
+
+  /** See `EngineImports.architectural`. */
+  execute(record: number): number {
+    const { processor } = this;
+    const generated = this.generated();
+    const at = generated.instructionAt(record);
+    if (!at) throw new Error('a record without its block');
+    const { instruction, rip } = at;
+    const { state } = processor;
+    this.i32[layout.EXIT_REASON >> 2] = ExitReason.ENGINE;
+    this.i32[layout.CURRENT_RECORD >> 2] = record;
+    state.rip = rip;
+    processor.instructionAddress = rip;
+    processor.nextAddress = processor.cut(rip + BigInt(instruction.length));
+    this.lastMnemonic = instruction.mnemonic;
+    const cplBefore = state.cpl;
+    try {
+      if (processor.watch.any && !processor.stepping) {
+        generated.fault = STEP_NEEDED;
+      } else if (instruction.repeat !== 'none' && REPEATED_IO.has(instruction.mnemonic)) {
+        this.repeatedIo(instruction);
+      } else {
+        this.routine(instruction.mnemonic)(processor, instruction);
+      }
+    } catch (error) {
+      if (!(error instanceof GuestException)) throw error;
+      generated.fault = error;
+    }
+    if (generated.fault) {
+      // It was charged with its block, but did not retire.
+      this.i32[layout.BUDGET >> 2]++;
+      return 0;
+    }
+    state.rip = processor.nextAddress;
+    if (processor.modeDirty) processor.refreshMode();
+    if (cplBefore !== state.cpl) this.noteSystemCall(instruction.mnemonic, cplBefore);
+    return this.needsAttention() ? 0 : generated.recordForGenerated(state.rip);
+  }
+
+  private routine(mnemonic: string): ArchitecturalRoutine {
+    const routine = this.processor.supports(mnemonic)
+      ? (architecturalRoutines[mnemonic] ?? softwareRoutines[mnemonic])
+      : undefined;
+    if (!routine) throw new GuestException(Vector.UD);
+    return routine;
+  }
+
+  /** REP INS and REP OUTS: one iteration; until the last one, control stays at the instruction. */
+  private repeatedIo(instruction: Instruction): void {
+    const { processor } = this;
+    const { gpr } = processor.state;
+    const bits = 8 * instruction.addressSize;
+    const count = BigInt.asUintN(bits, gpr[Gpr.RCX]);
+    requireStringPortAccess(processor, instruction);
+    if (count === 0n) return;
+    this.routine(instruction.mnemonic)(processor, instruction);
+    const left = count - 1n;
+    gpr[Gpr.RCX] = instruction.addressSize === 2 ? (gpr[Gpr.RCX] & ~0xffffn) | left : left;
+    if (left === 0n) return;
+    processor.nextAddress = processor.instructionAddress;
+    this.pausedAt = processor.instructionAddress;
+    this.i32[layout.BUDGET >> 2]++;
+  }
+
+  private noteSystemCall(mnemonic: string, cplBefore: number): void {
+    const entered = this.processor.state.cpl < cplBefore;
+    const gate = (entered ? SYSTEM_CALL_ENTRIES : SYSTEM_CALL_EXITS)[mnemonic];
+    if (!gate) return;
+    if (entered ? this.stopOn.systemCallEntry : this.stopOn.systemCallExit) {
+      this.stopRequest = { reason: 'system-call', phase: entered ? 'entry' : 'exit', gate };
+    }
+  }
+
+  /** Whether the engine must look before the instruction after an architectural one. */
+  private needsAttention(): boolean {
+    const { environment, processor } = this;
+    const { state } = processor;
+    if (this.stopRequest || state.halted || environment.exitCode !== undefined || state.flag(Flag.TF)) return true;
+    if (this.heldBreakpoints || state.pendingDebugTraps || instructionBreakpointsEnabled(state)) return true;
+    const due = environment.clock.nextEventAt;
+    if (due < this.sliceEnd) return true;
+    const pending = environment.interruptPending();
+    if (state.interruptShadow !== 'none') {
+      // Nothing can arrive before the next instruction is over: the shadow need not be modelled.
+      if (pending || processor.watch.any || due <= environment.clock.now + 2) return true;
+      state.interruptShadow = 'none';
+    }
+    return pending && acceptsInterrupt(state);
+  }
+}

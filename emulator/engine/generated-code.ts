@@ -1,0 +1,208 @@
+/**
+ * The code the engine generates and what it calls: interpreter, compiled regions, and the helpers they import. Finds the
+ * record for an address, runs it, and tells afterwards where it stopped.
+ */
+import { GuestException } from '../cpu/exceptions';
+import { segmentAddress } from '../cpu/segmentation';
+import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import { BulkString } from './bulk-string';
+import { CodeCache, type Block } from './code-cache';
+import { Compiler } from './compiler';
+import { Fetcher } from './fetch';
+import { Builtin } from './handlers';
+import type { EngineImports, Interpreter } from './interpreter';
+import * as layout from './layout';
+import { Lowering } from './lowering';
+import { MemoryAccess, type AccessFault } from './memory-access';
+import type { Processor } from './processor';
+
+/** Whether hot code is compiled, or all is interpreted. */
+export type EngineStages = 'tiered' | 'interpreter';
+
+/** An instruction found by one of its records. */
+export interface LocatedInstruction {
+  readonly block: Block;
+  /** Its number in the block. */
+  readonly index: number;
+  readonly instruction: Instruction;
+  readonly rip: bigint;
+}
+
+export class GeneratedCode {
+  readonly code: CodeCache;
+  readonly access: MemoryAccess;
+  /** Runs from a record until something is left to the engine: see `ExitReason`. */
+  readonly run: (record: number) => void;
+  /** What a look-up that made generated code leave has to report; RIP is exact then. */
+  fault: AccessFault | undefined;
+
+  private readonly fetcher: Fetcher;
+  private readonly lowering: Lowering;
+  private readonly bulk: BulkString;
+  private readonly compiler: Compiler | undefined;
+  private readonly i32: Int32Array;
+
+  /** `architectural` carries out the routine of a record, see `EngineImports.architectural`. */
+  constructor(
+    private readonly processor: Processor,
+    interpreter: Interpreter,
+    decoderFeatures: number,
+    stages: EngineStages,
+    architectural: (record: number) => number,
+  ) {
+    const { memory, tlb, jumps } = processor;
+    const { linear } = memory;
+    this.i32 = new Int32Array(linear.buffer, 0, 256);
+    const supports = (mnemonic: string): boolean => processor.supports(mnemonic);
+    this.fetcher = new Fetcher(processor, tlb, decoderFeatures);
+    this.lowering = new Lowering(linear, interpreter.table, supports);
+    this.code = new CodeCache(memory, this.lowering, this.fetcher, {
+      pageHoldsCode: (page) => tlb.forbidWrites(page * 4096),
+      blockDropped: (rip, record) => jumps.forget(rip, record),
+      everythingDropped: () => {
+        jumps.flush();
+        this.compiler?.forget();
+      },
+      regionBroken: (region) => this.compiler?.drop(region),
+    });
+    memory.codeWritten = (pa, length) => {
+      for (const block of this.code.overlapping(pa, length)) this.code.drop(block);
+    };
+    this.access = new MemoryAccess(processor, this.code);
+    this.bulk = new BulkString(processor, processor.watch, linear);
+
+    const imports = this.imports(architectural);
+    const functions = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
+    const { exports } = new WebAssembly.Instance(interpreter.module, {
+      env: { memory: linear, table: functions, ...imports },
+    });
+    this.run = exports.run as (record: number) => void;
+    if (stages !== 'interpreter') {
+      const { multiplyHigh, packFlags, unpackFlags } = exports;
+      const { table } = interpreter;
+      const routines = { multiplyHigh, packFlags, unpackFlags };
+      this.compiler = new Compiler(linear, functions, this.code, this.lowering, table, supports, imports, routines);
+    }
+  }
+
+  /** Regions of code that are compiled now. */
+  get compiledRegions(): number {
+    return this.compiler?.size ?? 0;
+  }
+
+  /** The record at which `rip` is executed. Throws GuestException if it cannot be fetched. */
+  recordAt(rip: bigint): number {
+    const { mode } = this.processor;
+    const linear = this.processor.cut(mode.codeBase + rip);
+    const page = this.fetcher.page(linear, mode);
+    const block = this.code.at(rip, page + Number(linear & 0xfffn), mode);
+    this.processor.enterJump(rip, block.record);
+    return block.record;
+  }
+
+  /** `recordAt` for generated code: 0 if the engine has to see to it first. */
+  recordForGenerated(rip: bigint): number {
+    if (this.code.full) return 0;
+    try {
+      return this.recordAt(rip);
+    } catch (error) {
+      if (!(error instanceof GuestException)) throw error;
+      this.fault = error;
+      return 0;
+    }
+  }
+
+  private imports(architectural: (record: number) => number): EngineImports {
+    return {
+      slowRead: (low, high, size) => this.access.slowRead(low, high, size),
+      slowWrite: (low, high, size, record) => this.access.slowWrite(low, high, size, record),
+      commitWrite: () => this.access.commitWrite(),
+      checkSegment: (segment, size, write) => this.checkSegment(segment, size, write),
+      divideWide: (divisor, signed) => this.divideWide(divisor, signed !== 0),
+      bulkString: (record) => this.bulkString(record),
+      architectural,
+      resolve: (stub) => this.resolve(stub),
+      lookUp: () => this.recordForGenerated(this.processor.state.rip),
+    };
+  }
+
+  /** Links the branch that owns the stub to the block it stands for. */
+  private resolve(stub: number): number {
+    const target = this.lowering.stubAddress(stub);
+    this.processor.state.rip = target;
+    const record = this.recordForGenerated(target);
+    if (record === 0) return 0;
+    if (this.code.owner(record)?.secondPage !== undefined) {
+      // Its second page may be mapped differently next time: it has to be looked up each time.
+      this.lowering.setHandler(stub, Builtin.LOOK_UP);
+      return record;
+    }
+    this.lowering.link(this.lowering.stubOwner(stub), stub, record);
+    return record;
+  }
+
+  private checkSegment(segment: Seg, size: number, write: number): number {
+    const { processor } = this;
+    try {
+      processor.operandAddress = segmentAddress(
+        processor,
+        segment,
+        processor.operandAddress,
+        size,
+        write ? 'write' : 'read',
+      );
+      return 1;
+    } catch (error) {
+      if (!(error instanceof GuestException)) throw error;
+      this.access.fault = error;
+      return 0;
+    }
+  }
+
+  /** DIV and IDIV of 128 by 64 bits; 0 if the quotient does not fit. */
+  private divideWide(divisor: bigint, signed: boolean): number {
+    const { gpr } = this.processor.state;
+    const cut = (value: bigint, bits: number): bigint =>
+      signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
+    const dividend = cut((gpr[Gpr.RDX] << 64n) | gpr[Gpr.RAX], 128);
+    const by = cut(divisor, 64);
+    const quotient = dividend / by;
+    if (cut(quotient, 64) !== quotient) return 0;
+    gpr[Gpr.RAX] = BigInt.asUintN(64, quotient);
+    gpr[Gpr.RDX] = BigInt.asUintN(64, dividend % by);
+    return 1;
+  }
+
+  private bulkString(record: number): number {
+    if (this.i32[layout.ONE_ITERATION >> 2]) return 0;
+    const at = this.instructionAt(record);
+    return at ? this.bulk.run(at.instruction, this.processor.mode) : 0;
+  }
+
+  /** The instruction a record carries out. */
+  instructionAt(record: number): LocatedInstruction | undefined {
+    const block = this.code.owner(record);
+    if (!block) return undefined;
+    const index = block.recordInstruction[(record - block.record) / layout.RECORD_BYTES];
+    const bits = block.mode.codeSize === 64 ? 64 : 32;
+    const rip = BigInt.asUintN(bits, block.rip + BigInt(block.offsets[index]));
+    return { block, index, instruction: block.instructions[index], rip };
+  }
+
+  /** Address a branch record leads to: the start of its block, or what a stub stands for. */
+  addressOf(record: number): bigint {
+    const handler = this.lowering.handlerOf(record);
+    if (handler === Number(Builtin.RESOLVE) || handler === Number(Builtin.LOOK_UP)) {
+      return this.lowering.stubAddress(record);
+    }
+    return this.code.owner(record)?.rip ?? this.processor.state.rip;
+  }
+
+  /** Tells the compiler where a slice ended, and lets it compile what that made hot. */
+  sampleAt(record: number): void {
+    const block = record !== 0 && this.compiler ? this.code.owner(record) : undefined;
+    if (!block || block.record !== record) return;
+    this.compiler?.sample(block);
+    this.compiler?.compileQueued();
+  }
+}

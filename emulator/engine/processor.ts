@@ -1,0 +1,170 @@
+/**
+ * The processor as architectural routines see it (`Cpu`): state, translations, virtual time; and what the engine derives
+ * from the state so that generated code need not look at it.
+ */
+import { Cr0, Cr4, CpuState, Flag } from '../cpu/state';
+import type { Cpu, TranslationCache } from '../cpu/cpu';
+import type { CpuModel } from '../cpu/cpuid';
+import { breakpointsEnabled, dataBreakpointRanges } from '../cpu/debug';
+import { Paging } from '../cpu/paging';
+import type { Clock } from '../clock';
+import type { Bus } from '../devices/bus';
+import { requiredFeature } from '../isa/features';
+import { Seg } from '../isa/instruction';
+import type { PhysicalMemory } from '../memory';
+import { JumpCache } from './jump-cache';
+import * as layout from './layout';
+import { Modes, type Mode } from './mode';
+import { Tlb, TlbPair } from './tlb';
+import { Watch } from './watch';
+
+/** What the engine needs to know of clocks and devices. */
+export interface Environment {
+  readonly clock: Clock;
+  /** Level of the interrupt request line. */
+  interruptPending(): boolean;
+  /** Vector of the pending interrupt, which counts as taken. */
+  acknowledgeInterrupt(): number;
+  /** Exit code the guest asked for. */
+  readonly exitCode: number | undefined;
+}
+
+export class Processor implements Cpu, TranslationCache {
+  readonly state: CpuState;
+  readonly paging: Paging;
+  readonly translations: TranslationCache = this;
+  instructionAddress = 0n;
+  nextAddress = 0n;
+
+  readonly tlb: Tlb;
+  readonly jumps: JumpCache;
+  readonly watch = new Watch();
+  mode: Mode;
+  /** The TLB tables in force. */
+  pair: TlbPair = TlbPair.SUPERVISOR;
+  /** A single instruction is being executed: it may touch watched memory, and its block is nobody else's. */
+  stepping = false;
+  /** Something in the state changed that `refreshMode` has not seen. */
+  modeDirty = true;
+  /** Instructions retired before the generated code now running began. */
+  retired = 0;
+  /** The budget that code was given. */
+  sliceBudget = 0;
+
+  private readonly modes = new Modes();
+  private jumpCache = 0;
+  /** What each jump cache holds code of: mode and privilege. */
+  private readonly jumpCacheOwner: number[] = [];
+  /** The control registers that the cached translations go by; a debugger may set them as well as the guest. */
+  private translated = { cr3: 0n, cr0: -1, cr4: -1, efer: -1 };
+  private readonly i32: Int32Array;
+  private readonly u64: BigUint64Array;
+
+  constructor(
+    readonly memory: PhysicalMemory,
+    readonly bus: Bus,
+    readonly model: CpuModel,
+    private readonly clock: Clock,
+  ) {
+    const { linear } = memory;
+    this.state = new CpuState(linear);
+    this.i32 = new Int32Array(linear.buffer, 0, 256);
+    this.u64 = new BigUint64Array(linear.buffer, 0, 128);
+    this.paging = new Paging(this.state, memory, bus, model);
+    this.tlb = new Tlb(linear);
+    this.jumps = new JumpCache(linear);
+    this.mode = this.modes.of(this.state);
+  }
+
+  /** Whether the CPU model has an instruction. */
+  supports(mnemonic: string): boolean {
+    const feature = requiredFeature(mnemonic);
+    return feature === undefined || this.model.features.has(feature);
+  }
+
+  get operandAddress(): bigint {
+    return this.u64[layout.ADDRESS >> 3];
+  }
+  set operandAddress(va: bigint) {
+    this.u64[layout.ADDRESS >> 3] = va;
+  }
+
+  get instructionCount(): number {
+    return this.retired + this.sliceBudget - this.i32[layout.BUDGET >> 2];
+  }
+
+  get timestamp(): bigint {
+    return BigInt(this.clock.now);
+  }
+
+  modeChanged(): void {
+    this.modeDirty = true;
+  }
+
+  accessed(va: bigint, size: number, access: 'read' | 'write'): void {
+    if (!this.watch.any || !this.stepping) return;
+    if (this.watch.touches(Number(va & 0xffffffffn), Number((va >> 32n) & 0xffffffffn), size)) {
+      this.watch.note(va, size, access);
+    }
+  }
+
+  flush(_keepGlobal: boolean): void {
+    this.tlb.flush();
+    this.jumps.flush();
+  }
+
+  flushPage(va: bigint): void {
+    this.tlb.flushPage(Number((va >> 32n) & 0xffffffffn), Number(va & 0xffffffffn));
+    this.jumps.flush();
+  }
+
+  flushPcid(_pcid: number): void {
+    this.flush(true);
+  }
+
+  /** Makes everything that depends on the processor's mode agree with the state. */
+  refreshMode(): void {
+    this.modeDirty = false;
+    const { state } = this;
+    this.mode = this.modes.of(state);
+    const { translated } = this;
+    const same =
+      state.cr3 === translated.cr3 &&
+      state.cr0 === translated.cr0 &&
+      state.cr4 === translated.cr4 &&
+      state.efer === translated.efer;
+    if (!same) {
+      this.translated = { cr3: state.cr3, cr0: state.cr0, cr4: state.cr4, efer: state.efer };
+      this.flush(false);
+    }
+    const alignmentChecked = state.cpl === 3 && (state.cr0 & Cr0.AM) !== 0;
+    const ac = (alignmentChecked || (state.cr4 & Cr4.SMAP) !== 0) && state.flag(Flag.AC);
+    let pair: TlbPair;
+    if (state.cpl === 3) pair = ac && alignmentChecked ? TlbPair.CHECKED : TlbPair.USER;
+    else pair = ac ? TlbPair.SUPERVISOR_AC : TlbPair.SUPERVISOR;
+    this.pair = pair;
+    this.i32[layout.TLB_BASE >> 2] = Tlb.base(pair);
+
+    const user = state.cpl === 3;
+    if (this.mode.codeSize === 64) this.jumpCache = user ? 0 : 1;
+    else this.jumpCache = user ? 2 : 3;
+    const owner = this.mode.id * 4 + state.cpl;
+    if (this.jumpCacheOwner[this.jumpCache] !== owner) {
+      this.jumpCacheOwner[this.jumpCache] = owner;
+      this.jumps.flushOne(this.jumpCache);
+    }
+    this.i32[layout.JUMP_CACHE_BASE >> 2] = JumpCache.base(this.jumpCache);
+    this.u64[layout.STACK_MASK >> 3] = state.segments[Seg.SS].big ? 0xffffffffn : 0xffffn;
+    if (this.watch.setGuestRanges(breakpointsEnabled(state) ? dataBreakpointRanges(state) : [])) this.tlb.flush();
+  }
+
+  /** RIP as the mode in force cuts it. */
+  cut(rip: bigint): bigint {
+    return BigInt.asUintN(this.mode.codeSize === 64 ? 64 : 32, rip);
+  }
+
+  /** Lets generated code find `record` when it goes to `rip`. */
+  enterJump(rip: bigint, record: number): void {
+    this.jumps.enter(this.jumpCache, rip, record);
+  }
+}
