@@ -1,5 +1,5 @@
 /** The kernel that a program runs on if none is named. */
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 /** The one that ships with Ringside, seen from dist/ as from this folder. */
@@ -15,8 +15,6 @@ export function defaultKernel(program: string): string {
 }
 
 function holdsSources(folder: string): boolean {
-  return (
-    existsSync(folder) &&
-    readdirSync(folder, { withFileTypes: true }).some((entry) => entry.isFile() && /\.s$/i.test(entry.name))
-  );
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder && readdirSync(folder).some((name) => /\.s$/i.test(name));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Folder, have, run, samples } from './support';
 
@@ -55,6 +55,18 @@ print:
 	movb	$' , %al
 	outb	%al, %dx
 	ret
+`;
+
+/** A kernel that starts no program but exits with 77 written to the debug-exit port. */
+const KERNEL = `
+	.section .boot, "ax"
+	.code32
+	.long	0x1badb002, 0, -0x1badb002
+	.globl	_start
+_start:
+	movb	$77, %al
+	outb	%al, $0xf4
+1:	jmp	1b
 `;
 
 describe('ringside run', () => {
@@ -165,6 +177,15 @@ describe('ringside run', () => {
   it('runs a program on the sample kernel', async () => {
     const { code, out } = await run(['run', join(samples, 'hello-syscall', 'hello.S')]);
     assert.deepEqual({ code, out: out.replaceAll('\r', '') }, { code: 1, out: 'Hello, ring 0!\n' });
+  });
+
+  it('takes the folder "kernel" beside or above the program for its kernel', async () => {
+    mkdirSync(folder.file('project/programs'), { recursive: true });
+    mkdirSync(folder.file('project/kernel'));
+    folder.write('project/programs/kernel', 'a file of that name is none');
+    folder.write('project/kernel/boot.S', KERNEL);
+    const program = folder.write('project/programs/p.S', '\t.globl _start\n_start:\tnop\n');
+    assert.equal((await run(['run', program])).code, 2 * 77 + 1);
   });
 
   it('assembles code for the bare machine', async () => {
