@@ -1,97 +1,28 @@
 /** The assembler: reads statements, expands macros, and hands directives and instructions to those who know them. */
-import type { Diagnostic, MacroExpansion, ObjectModule, SourceLocation } from '../elf/object';
-import {
-  columnAfter,
-  locationAt,
-  preprocess,
-  type PreprocessResult,
-  type ReadFile,
-  type SourceLine,
-} from '../preprocessor';
-import { Assembly, type EmittedRow } from './assembly';
+import { preprocess, type SourceLine } from '../preprocessor';
+import { Assembly } from './assembly';
 import { Conditionals, isConditional } from './conditionals';
 import { dataDirectives } from './directives/data';
 import type { Directives } from './directives/directive';
 import { layoutDirectives } from './directives/layout';
 import { symbolDirectives } from './directives/symbols';
 import { InstructionSet } from './instruction-set';
-import { expansionDepth, InputStack, plainLines, withoutComments } from './input';
-import {
-  parseArguments,
-  parseIterationValues,
-  parseMacroHeader,
-  signatureOf,
-  substitute,
-  type AsmMacro,
-} from './macros';
+import { InputStack, MAXIMUM_STATEMENTS, plainLines, withoutComments } from './input';
+import { MacroProcessor } from './macro-processor';
+import { signatureOf } from './macros';
 import { PREFIXES, rexPrefix } from './mnemonics';
 import { finish } from './object-module';
 import { parseOperands } from './operands';
+import type { AssembleOptions, AssembleResult, SymbolDefinitionSite } from './result';
 import { Scanner, StatementError } from './scanner';
 import { closest } from './suggestions';
-import type { SymbolReference } from './symbols';
 
-export interface AssembleOptions {
-  readonly includePaths?: readonly string[];
-  /** C macros (or, for a .s file, symbols are not touched by them). */
-  readonly defines?: Readonly<Record<string, string | true>>;
-  readonly readFile?: ReadFile;
-  /** For .incbin; without it, files are read as text. */
-  readonly readBinary?: (path: string) => Uint8Array | undefined;
-  /** Whether the source goes through the C preprocessor; by default unless its name ends in `.s`, as with gcc. */
-  readonly preprocess?: boolean;
-}
-
-/** A symbol with a value, where its definition stands. */
-export interface SymbolDefinitionSite {
-  readonly name: string;
-  readonly kind: 'label' | 'constant';
-  readonly location: SourceLocation;
-  readonly endColumn: number;
-  readonly isGlobal: boolean;
-  readonly isFunction: boolean;
-  readonly section: string | undefined;
-}
-
-/** One call of an assembler macro with what became of it. */
-export interface MacroCall {
-  readonly macro: AsmMacro;
-  readonly location: SourceLocation;
-  readonly endColumn: number;
-  readonly expansion: MacroExpansion;
-  /** The body with the arguments put in. */
-  readonly lines: readonly SourceLine[];
-}
-
-export interface AssembleResult {
-  /** Absent if there were errors. */
-  readonly module: ObjectModule | undefined;
-  readonly diagnostics: readonly Diagnostic[];
-  /** Every other file that was read. */
-  readonly dependencies: readonly string[];
-  readonly definitions: readonly SymbolDefinitionSite[];
-  readonly references: readonly SymbolReference[];
-  readonly macros: readonly AsmMacro[];
-  readonly macroCalls: readonly MacroCall[];
-  /** What the C preprocessor found; absent if it was not used. */
-  readonly preprocessed: PreprocessResult | undefined;
-  /** For the listing: which statement produced which bytes. */
-  readonly rows: readonly EmittedRow[];
-  /** Every statement assembled, in order. */
-  readonly statements: readonly SourceLine[];
-}
-
-/** as's own limit on nested macros is 100; a learner's endless recursion should end as early. */
-const MAXIMUM_MACRO_DEPTH = 100;
 const MAXIMUM_ERRORS = 200;
-/** Statements that macros and .rept may produce in all. */
-const MAXIMUM_STATEMENTS = 2_000_000;
 
 const DIRECTIVES: Directives = { ...dataDirectives, ...layoutDirectives, ...symbolDirectives };
 const STATEMENT_NAME = /[A-Za-z_.$\u0080-\uffff][\w.$\u0080-\uffff]*/y;
 /** Directives whose bytes no line of the program stands for. */
 const PADDING = /^\.(?:p2align[wl]?|balign[wl]?|align|org|skip|space|zero|fill|comm|lcomm)$/;
-const BODY_START = /^\s*(?:[\w.$]+:\s*)*\.(macro|rept|irp|irpc)\b/;
 
 /** The table of instructions is the same for every assembly, and worth keeping: filling it takes some milliseconds. */
 const instructionSet = new InstructionSet();
@@ -105,11 +36,8 @@ class Assembler {
   private readonly assembly: Assembly;
   private readonly input = new InputStack();
   private readonly conditionals = new Conditionals();
-  private readonly macros = new Map<string, AsmMacro>();
-  private readonly allMacros: AsmMacro[] = [];
-  private readonly macroCalls: MacroCall[] = [];
+  private readonly macros: MacroProcessor;
   private readonly definitions: SymbolDefinitionSite[] = [];
-  private macroCounter = 0;
   private readonly statements: SourceLine[] = [];
   private stopped = false;
   /** A file could not be included: what it may define is not worth an error of its own. */
@@ -121,6 +49,7 @@ class Assembler {
     private readonly instructions: InstructionSet,
   ) {
     this.assembly = new Assembly(options.readFile, options.readBinary, options.includePaths ?? []);
+    this.macros = new MacroProcessor(this.assembly, this.input, this.conditionals);
   }
 
   run(): AssembleResult {
@@ -157,8 +86,8 @@ class Assembler {
       dependencies: [...new Set([...(preprocessed?.dependencies ?? []), ...assembly.binaries])],
       definitions: this.definitions,
       references: assembly.references,
-      macros: this.allMacros,
-      macroCalls: this.macroCalls,
+      macros: this.macros.all,
+      macroCalls: this.macros.calls,
       preprocessed,
       rows: assembly.rows,
       statements: this.statements,
@@ -225,8 +154,8 @@ class Assembler {
       if (PADDING.test(lower)) this.assembly.content = 'padding';
       return;
     }
-    const macro = this.macros.get(lower);
-    if (macro !== undefined) this.callMacro(macro, scanner, start);
+    const macro = this.macros.named(lower);
+    if (macro !== undefined) this.macros.call(macro, scanner, start);
     else if (lower.startsWith('.')) this.unknownDirective(name, start);
     else this.instruction(scanner, start);
   }
@@ -299,7 +228,7 @@ class Assembler {
   private directive(name: string, written: string, scanner: Scanner, start: number): boolean {
     switch (name) {
       case '.macro':
-        this.defineMacro(scanner, start);
+        this.macros.define(scanner, start);
         return true;
       case '.endm':
       case '.endr':
@@ -309,15 +238,15 @@ class Assembler {
           start + written.length,
         );
       case '.exitm':
-        this.exitMacro(scanner, start, start + written.length);
+        this.macros.exit(scanner, start, start + written.length);
         return true;
       case '.purgem':
-        this.purgeMacro(scanner);
+        this.macros.purge(scanner);
         return true;
       case '.rept':
       case '.irp':
       case '.irpc':
-        this.repeat(name, scanner, start);
+        this.macros.repeat(name, scanner, start);
         return true;
       case '.end':
         this.input.stop();
@@ -354,118 +283,6 @@ class Assembler {
     throw new StatementError(`unknown directive '${name}'${suggestion}`, start, start + name.length);
   }
 
-  // Macros
-
-  /** Statements of a body up to its end, which `.macro` and `.rept` inside it have of their own. */
-  private collectBody(end: 'endm' | 'endr', scanner: Scanner, start: number): SourceLine[] {
-    let depth = 0;
-    const ends = end === 'endm' ? /^\s*\.endm\b/ : /^\s*\.endr\b/;
-    const starts = end === 'endm' ? /^macro$/ : /^(?:rept|irp|irpc)$/;
-    const body = this.input.collect((statement) => {
-      const opened = BODY_START.exec(statement.text)?.[1];
-      if (opened !== undefined && starts.test(opened)) depth++;
-      return ends.test(statement.text) && depth-- === 0;
-    });
-    if (body === undefined) {
-      this.input.skipFrame();
-      return scanner.fail(
-        `this ${scanner.text.slice(start).split(/\s/)[0] ?? ''} has no .${end}`,
-        start,
-        scanner.text.trimEnd().length,
-      );
-    }
-    return body;
-  }
-
-  private defineMacro(scanner: Scanner, start: number): void {
-    const { line } = scanner;
-    const body = this.collectBody('endm', scanner, start);
-    const { name, parameters } = parseMacroHeader(scanner);
-    const nameStart = scanner.text.indexOf(name, start + '.macro'.length);
-    const macro: AsmMacro = { name, parameters, body, location: locationAt(line, nameStart) };
-    const key = name.toLowerCase();
-    const old = this.macros.get(key);
-    if (old !== undefined) {
-      throw new StatementError(
-        `macro '${name}' is defined already at ${old.location.file}:${old.location.line} (.purgem removes it)`,
-        nameStart,
-        nameStart + name.length,
-      );
-    }
-    this.macros.set(key, macro);
-    this.allMacros.push(macro);
-  }
-
-  private exitMacro(scanner: Scanner, start: number, end: number): void {
-    const conditionals = this.input.exitMacro();
-    if (conditionals === undefined) return scanner.fail('.exitm outside a macro', start, end);
-    this.conditionals.unwind(conditionals);
-  }
-
-  private purgeMacro(scanner: Scanner): void {
-    do {
-      scanner.skipSpace();
-      const start = scanner.position;
-      const name = scanner.name();
-      if (name === undefined) return scanner.fail('.purgem needs a macro name');
-      if (!this.macros.delete(name.toLowerCase()))
-        throw new StatementError(`there is no macro '${name}'`, start, scanner.position);
-    } while (scanner.accept(','));
-  }
-
-  private callMacro(macro: AsmMacro, scanner: Scanner, start: number): void {
-    const { line } = scanner;
-    const end = scanner.text.trimEnd().length;
-    const values = parseArguments(scanner, macro, start);
-    if (expansionDepth(line.expansion) >= MAXIMUM_MACRO_DEPTH) {
-      throw new StatementError(
-        `macro '${macro.name}' calls itself without end (${MAXIMUM_MACRO_DEPTH} levels deep)`,
-        start,
-        end,
-      );
-    }
-    const call = locationAt(line, start);
-    const expansion: MacroExpansion = { macro: macro.name, definition: macro.location, call, parent: line.expansion };
-    const lines = substitute(macro.body, values, this.macroCounter++, expansion);
-    const last = locationAt(line, end - 1);
-    this.macroCalls.push({
-      macro,
-      location: call,
-      endColumn: last.line === call.line ? columnAfter(line, end - 1) : call.column + macro.name.length,
-      expansion,
-      lines,
-    });
-    this.input.push(lines, true, this.conditionals.depth);
-  }
-
-  private repeat(name: string, scanner: Scanner, start: number): void {
-    const { line } = scanner;
-    const body = this.collectBody('endr', scanner, start);
-    let lines: SourceLine[] = [];
-    if (name === '.rept') {
-      const count = this.assembly.absolute(scanner, 'the count of .rept');
-      scanner.expectEnd('the count');
-      if (count < 0n) throw new StatementError('the count of .rept is negative', start, scanner.end);
-      if (count * BigInt(body.length) > BigInt(MAXIMUM_STATEMENTS)) {
-        throw new StatementError(
-          `this .rept would produce more than ${MAXIMUM_STATEMENTS} statements`,
-          start,
-          scanner.end,
-        );
-      }
-      const once = substitute(body, new Map(), this.macroCounter, line.expansion);
-      for (let index = 0n; index < count; index++) for (const statement of once) lines.push(statement);
-    } else {
-      const symbol = scanner.name();
-      if (symbol === undefined) return scanner.fail(`${name} needs the name that the values take`);
-      const values = parseIterationValues(scanner, name === '.irpc');
-      lines = values.flatMap((value) =>
-        substitute(body, new Map([[symbol, value]]), this.macroCounter, line.expansion),
-      );
-    }
-    this.input.push(lines, false, this.conditionals.depth);
-  }
-
   // Instructions
 
   private instruction(scanner: Scanner, start: number): void {
@@ -493,7 +310,7 @@ class Assembler {
       scanner.skipSpace();
       position = scanner.position;
     }
-    if (this.macros.has(mnemonic.toLowerCase()) && prefixes.length > 0) {
+    if (this.macros.named(mnemonic.toLowerCase()) !== undefined && prefixes.length > 0) {
       throw new StatementError(`a prefix cannot stand before the macro '${mnemonic}'`, start, scanner.position);
     }
     const end = scanner.position;
@@ -536,9 +353,9 @@ class Assembler {
   }
 
   private unknownInstruction(mnemonic: string, start: number, end: number): never {
-    const macroNames = [...this.macros.keys()];
+    const macroNames = this.macros.names();
     const hint = closest(mnemonic.toLowerCase(), [...macroNames, ...this.instructions.names()]);
-    const macro = this.macros.get(hint ?? '');
+    const macro = this.macros.named(hint ?? '');
     const meant = macro === undefined ? `'${hint}'` : `the macro '${signatureOf(macro)}'`;
     const suggestion = hint === undefined ? '' : `; did you mean ${meant}?`;
     throw new StatementError(`'${mnemonic}' is neither an instruction nor a macro${suggestion}`, start, end, true);

@@ -1,11 +1,6 @@
 /** The assembler's face. */
-export {
-  assemble,
-  type AssembleOptions,
-  type AssembleResult,
-  type MacroCall,
-  type SymbolDefinitionSite,
-} from './assembler';
+export { assemble } from './assembler';
+export { type AssembleOptions, type AssembleResult, type MacroCall, type SymbolDefinitionSite } from './result';
 export type { AsmMacro, MacroParameter } from './macros';
 export { signatureOf } from './macros';
 export type { SymbolReference } from './symbols';

@@ -10,6 +10,9 @@ import {
   sliceColumns,
 } from '../preprocessor';
 
+/** Statements that macros and .rept may produce in all. */
+export const MAXIMUM_STATEMENTS = 2_000_000;
+
 interface Frame {
   readonly statements: readonly SourceLine[];
   next: number;

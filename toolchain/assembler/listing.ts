@@ -1,5 +1,5 @@
 /** The assembly listing: what `as -al` prints, from the source line to its bytes. */
-import type { AssembleResult } from './assembler';
+import type { AssembleResult } from './result';
 import type { Place } from './sections';
 import { expansionDepth } from './input';
 
