@@ -20,6 +20,8 @@ export interface UnwindTarget {
   readLinear(va: bigint, length: number): Uint8Array;
   /** Like `readLinear`, but code that is not mapped now (a kernel under user page tables) comes from its image. */
   readCode(va: bigint, length: number): Uint8Array;
+  /** Size of the code at `va`: only 64-bit code is unwound. */
+  bitness(va: bigint): number;
 }
 
 /** A register of an outer frame: its value there, and where it is kept now. */
@@ -121,7 +123,7 @@ export class Unwinder {
       if (interrupted) return interrupted;
     }
     const start = this.symbols.functionAt(frame.rip)?.symbol.value;
-    if (start !== undefined && !this.outermost.has(start)) {
+    if (start !== undefined && !this.outermost.has(start) && this.target.bitness(frame.rip) === 64) {
       const called = this.leaveFunction(frame, start);
       if (called) return called;
     }

@@ -1,14 +1,29 @@
 /** A DAP client for tests: speaks with a session in this process over streams, and keeps the traffic. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { PassThrough } from 'node:stream';
 import { join } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { loadTarget } from '../../debug-adapter';
 import { RingsideSession } from '../../debug-adapter/session';
 import type { CustomRequests, LaunchAttributes } from '../../debug-adapter/protocol';
 
 export const SAMPLES = join(import.meta.dirname, '..', '..', 'samples');
 export const KERNEL = join(SAMPLES, 'kernel');
 export const HELLO = join(SAMPLES, 'hello-syscall', 'hello.S');
+
+let builtKernelPath: string | undefined;
+
+/** The sample kernel as an ELF image, built once for all tests: what they are about begins after that. */
+export function builtKernel(): string {
+  if (builtKernelPath !== undefined) return builtKernelPath;
+  const folder = mkdtempSync(join(tmpdir(), 'ringside-kernel-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const { target } = loadTarget({ program: HELLO, kernel: KERNEL });
+  const path = join(folder, 'kernel');
+  writeFileSync(path, target.images.find(({ role }) => role === 'kernel')?.bytes ?? new Uint8Array());
+  return (builtKernelPath = path);
+}
 
 /** The line of `file` on which `text` stands, counted from 1; of several the first. */
 export function lineOf(file: string, text: string): number {
@@ -138,7 +153,7 @@ export class DapClient {
       supportsMemoryEvent: true,
       supportsInvalidatedEvent: true,
     });
-    await this.send('launch', { program: HELLO, kernel: KERNEL, ...attributes });
+    await this.send('launch', { program: HELLO, kernel: builtKernel(), ...attributes });
     await this.event('initialized');
     await configure();
     await this.send('configurationDone', undefined);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { loadTarget, systemCallJourneys, type JourneysEnd, type SystemCallJourney } from '../../debug-adapter';
-import { KERNEL, SAMPLES } from './client';
+import { builtKernel, SAMPLES } from './client';
 
 function journeys(name: string, maxInstructions?: number): { all: SystemCallJourney[]; end: JourneysEnd } {
   const { target } = loadTarget({
     program: join(SAMPLES, name, `${name === 'hello-syscall' ? 'hello' : name}.S`),
-    kernel: KERNEL,
+    kernel: builtKernel(),
   });
   const generator = systemCallJourneys(target, maxInstructions === undefined ? {} : { maxInstructions });
   const all: SystemCallJourney[] = [];

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadTarget } from '../../debug-adapter';
 import { disassemble } from '../../debug-adapter/disassembly';
-import { DapClient, HELLO, KERNEL } from './client';
+import { builtKernel, DapClient, HELLO } from './client';
 
 describe('memory', () => {
   let client: DapClient;
@@ -84,7 +84,7 @@ describe('memory', () => {
 
 describe('disassembly of the whole sample kernel', () => {
   it('should begin at the same instructions backwards as forwards', () => {
-    const { target } = loadTarget({ program: HELLO, kernel: KERNEL });
+    const { target } = loadTarget({ program: HELLO, kernel: builtKernel() });
     const start = target.symbols.named('__entry_64_text')?.value ?? 0n;
     const forward = disassemble(target, start, 0, 400).map(({ va }) => va);
     for (const index of [60, 61, 62, 123, 200, 399]) {
@@ -95,7 +95,7 @@ describe('disassembly of the whole sample kernel', () => {
 
   it('should agree with objdump on where instructions begin', function () {
     if (spawnSync('objdump', ['--version']).status !== 0) return this.skip();
-    const { target } = loadTarget({ program: HELLO, kernel: KERNEL });
+    const { target } = loadTarget({ program: HELLO, kernel: builtKernel() });
     const kernel = target.images.find(({ role }) => role === 'kernel');
     assert.ok(kernel);
     const folder = mkdtempSync(join(tmpdir(), 'ringside-'));

@@ -26,6 +26,7 @@ describe('adapter process', function () {
     const client = new DebugClient(process.execPath, MAIN, 'ringside', {
       env: { ...process.env, NODE_OPTIONS: '--import tsx' },
     });
+    client.defaultTimeout = 30_000;
     await client.start();
     try {
       const line = lineOf(join(KERNEL, 'entry_64.S'), 'pushq	$__USER_DS');

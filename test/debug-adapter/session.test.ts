@@ -14,7 +14,7 @@ describe('session', () => {
   afterEach(() => client.close());
 
   it('should run to the end without stopping, with output and exit status', async () => {
-    await client.launch({ stopOnEntry: false });
+    await client.launch({ kernel: KERNEL, stopOnEntry: false });
     assert.deepEqual(await client.event('exited'), { exitCode: 0 });
     await client.event('terminated');
     assert.equal(client.takeOutput('stdout'), 'Hello, ring 0!\n');
@@ -90,7 +90,7 @@ describe('session', () => {
   });
 
   it('should restart with the breakpoints still in force', async () => {
-    await client.launchToEntry();
+    await client.launchToEntry({ kernel: KERNEL });
     const line = lineOf(join(KERNEL, 'entry_64.S'), 'pushq	$__USER_DS');
     await client.send('setBreakpoints', { source: { path: join(KERNEL, 'entry_64.S') }, breakpoints: [{ line }] });
     await client.run('continue');

@@ -4,7 +4,7 @@ import { loadTarget, type Target } from '../../debug-adapter';
 import { findPtRegs } from '../../debug-adapter/pt-regs';
 import { stackRows } from '../../debug-adapter/stack';
 import { PT_REGS_NAMES, ptRegsRegister, readWord } from '../../debug-adapter/symbols/unwind';
-import { HELLO, KERNEL, lineOf, SAMPLES } from './client';
+import { builtKernel, HELLO, lineOf, SAMPLES } from './client';
 
 /** Registers the program has at its first SYSCALL; the kernel must be seen to keep them at every instruction. */
 const SAVED = ['rsp', 'rbx', 'rbp', 'rdi', 'rsi', 'rdx', 'r8', 'r9', 'r10', 'r12', 'r13', 'r14', 'r15'];
@@ -24,7 +24,7 @@ function symbol(target: Target, name: string): bigint {
 describe('stack through a system call', () => {
   let target: Target;
   beforeEach(() => {
-    ({ target } = loadTarget({ program: HELLO, kernel: KERNEL }));
+    ({ target } = loadTarget({ program: HELLO, kernel: builtKernel() }));
     runTo(target, symbol(target, 'enter_kernel'));
   });
 
@@ -112,7 +112,7 @@ describe('stack through a system call', () => {
 
   for (const name of ['sysret-or-iret', 'int80-and-sysenter']) {
     it(`should end in ring 3 at every kernel instruction of ${name}`, () => {
-      ({ target } = loadTarget({ program: join(SAMPLES, name, `${name}.S`), kernel: KERNEL }));
+      ({ target } = loadTarget({ program: join(SAMPLES, name, `${name}.S`), kernel: builtKernel() }));
       runTo(target, target.entry);
       const { machine, state } = target;
       const seen = new Set<bigint>();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { DapClient, HELLO, KERNEL, lineOf } from './client';
+import { DapClient, HELLO, KERNEL, lineOf, SAMPLES } from './client';
 
 const ENTRY = join(KERNEL, 'entry_64.S');
 const CALLING = join(KERNEL, 'calling.h');
@@ -173,4 +173,23 @@ describe('stepping', () => {
     await client.run('stepOut');
     assert.match(await client.where(), /^work timer\.S/);
   });
+
+  for (const name of [
+    'hello-syscall/hello.S',
+    'sysret-or-iret/sysret-or-iret.S',
+    'int80-and-sysenter/int80-and-sysenter.S',
+  ]) {
+    it(`should step over ${name} to its end without ever showing the kernel`, async () => {
+      await client.launchToEntry({ program: join(SAMPLES, name) });
+      let ended = false;
+      const exited = client.event('exited').then(() => (ended = true));
+      for (let steps = 0; !ended && steps < 300; steps++) {
+        assert.ok((await client.frames()).every(({ presentationHint }) => presentationHint !== 'label'));
+        const stopped = client.stopped();
+        await client.send('next', { threadId: 1 });
+        await Promise.race([stopped, exited]);
+      }
+      assert.ok(ended);
+    });
+  }
 });

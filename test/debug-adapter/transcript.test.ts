@@ -27,7 +27,7 @@ describe('transcript', () => {
   it('should be the golden one for a walk through hello-syscall', async () => {
     const client = new DapClient();
     const entry = join(KERNEL, 'entry_64.S');
-    await client.launch({}, async () => {
+    await client.launch({ kernel: KERNEL }, async () => {
       const breakpoints = [{ line: lineOf(entry, 'pushq	$__USER_DS') }];
       await client.send('setBreakpoints', { source: { path: entry }, breakpoints });
       await client.send('setExceptionBreakpoints', { filters: [] });
