@@ -1,8 +1,9 @@
 /** Hover: what an instruction does, what a macro call becomes here, what a symbol is. */
 import { dirname, relative } from 'node:path';
 import type { Hover, Position } from 'vscode-languageserver';
-import { signatureOf, spell, type AsmMacro, type MacroCall, type MacroDefinition } from '../../toolchain';
+import { signatureOf, type AsmMacro, type MacroCall, type MacroDefinition } from '../../toolchain';
 import type { Analysis } from '../analysis';
+import { cMacroValue, definitionText } from '../c-macros';
 import { entityAt, type Entity } from '../entity';
 import { instructionFacts, type InstructionFacts } from '../instruction-facts';
 import { operationOf } from '../operations';
@@ -29,7 +30,7 @@ function entityText(workspace: Workspace, analysis: Analysis, path: string, enti
     case 'include':
       return entity.include.path === undefined ? undefined : `includes \`${entity.include.path}\``;
     case 'c-macro':
-      return code(definitionText(entity.macro));
+      return cMacroText(analysis, entity.macro);
     case 'macro':
       return entity.call ? callText(analysis, entity.call) : macroText(entity.macro);
     case 'numeric-label':
@@ -43,9 +44,10 @@ function code(text: string): string {
   return `\`\`\`gas\n${text}\n\`\`\``;
 }
 
-function definitionText({ name, parameters, variadic, body }: MacroDefinition): string {
-  const list = parameters?.map((each) => (each !== variadic ? each : each === '__VA_ARGS__' ? '...' : `${each}...`));
-  return `#define ${name}${list ? `(${list.join(', ')})` : ''} ${spell(body).trim()}`.trimEnd();
+function cMacroText(analysis: Analysis, macro: MacroDefinition): string {
+  const value = macro.parameters ? undefined : cMacroValue(analysis, macro.name);
+  const number = value === undefined ? [] : [`= ${BigInt.asIntN(64, value)} (0x${value.toString(16)})`];
+  return [code(definitionText(macro)), ...number].join('\n\n');
 }
 
 function macroText(macro: AsmMacro): string {

@@ -46,6 +46,12 @@ describe('Hover', () => {
     assert.match(value, /#define OFFSET\(n\) \(8 \* \(n\)\)/);
   });
 
+  it('tells the number a C macro stands for', () => {
+    const defines = '#define INDEX 5\n#define SELECTOR (INDEX * 8 + 3)\n#define NAME label\n';
+    assert.match(text({ 'a.S': `${defines}\tpushq $SEL|ECTOR\n` }), /= 43 \(0x2b\)/);
+    assert.doesNotMatch(text({ 'a.S': `${defines}label:\tjmp NA|ME\n` }), / = /);
+  });
+
   it('tells the value of a constant and the place of a label', () => {
     assert.match(text({ 'a.S': '\t.set len, 4 * 4\n\tmovl $le|n, %eax\n' }), /constant `len` = 16 \(0x10\)/);
     assert.match(
