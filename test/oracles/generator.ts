@@ -317,6 +317,7 @@ export class Generator {
     // Where such an operand lies cannot be arranged; the EPYC at hand wants even its offset in FS or GS canonical.
     if (BIT_TESTS.has(instruction.mnemonic) && operand?.kind === 'register' && operand.register === base) {
       gpr[base] = this.upper(instruction.addressSize, WINDOW);
+      return;
     }
     if (BIT_TESTS.has(instruction.mnemonic) && operand?.kind === 'register' && operand.register !== base) {
       // Bit offsets of some thousands, or any, reckoned back to where the operand begins.
