@@ -6,6 +6,7 @@ import { allRegisterNames, evaluationContext } from './evaluation';
 import { completions, type Completion } from './expressions/completions';
 import { assign, evaluate, type Result } from './expressions/evaluator';
 import { formatValue } from './expressions/format';
+import { parseExpression } from './expressions/parser';
 import { sizeOf, typeName } from './expressions/types';
 import { hex } from './memory';
 import { registerText, valueFor } from './variables';
@@ -18,9 +19,14 @@ export function evaluateExpression(
   { expression, frameId, context, format }: DebugProtocol.EvaluateArguments,
 ): { readonly body: EvaluateBody; readonly changed: boolean } {
   const { frame } = debuggee.row(frameId);
+  const changed = parseExpression(expression).expression.kind === 'assignment';
+  if (changed && (context === 'hover' || context === 'watch')) {
+    throw new AdapterError(
+      'An assignment is not evaluated here, where it would happen at every stop. Use the debug console.',
+      false,
+    );
+  }
   const result = evaluate(expression, evaluationContext(debuggee.target, frame));
-  // A single `=` outside comparisons is an assignment; hovers and watches must not have effects, but then never have one.
-  const changed = /(^|[^=!<>])=([^=]|$)/.test(expression);
   return { body: describe(debuggee, result, frame, format?.hex ?? false, context === 'hover'), changed };
 }
 

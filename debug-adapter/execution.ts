@@ -30,9 +30,10 @@ export interface ExecutionListener {
   ended(end: RunEnd): void;
 }
 
-/** Instructions per call of `Machine.run`: some ten milliseconds. */
-const RUN_INSTRUCTIONS = 2_000_000;
+/** Instructions per call of `Machine.run` at first; then as many as take about `RUN_MS`. */
 const FIRST_RUN_INSTRUCTIONS = 100_000;
+const MOST_RUN_INSTRUCTIONS = 8_000_000;
+const RUN_MS = 10;
 /** How long one slice may keep the process from hearing requests. */
 const SLICE_MS = 15;
 /** RFLAGS.IF: a halted processor can be woken. */
@@ -128,9 +129,14 @@ export class Execution {
   }
 
   private run(): void {
+    const start = performance.now();
     const stop = this.target.machine.run(this.runLength);
-    this.runLength = RUN_INSTRUCTIONS;
-    if (stop.reason === 'limit') return;
+    if (stop.reason === 'limit') {
+      const elapsed = performance.now() - start;
+      const factor = elapsed < RUN_MS / 2 ? 2 : elapsed > RUN_MS * 2 ? 0.5 : 1;
+      this.runLength = Math.min(MOST_RUN_INSTRUCTIONS, Math.ceil(this.runLength * factor));
+      return;
+    }
     if (this.demand?.kind === 'run' && this.arrives(this.demand, stop)) {
       if (this.step) this.advance(this.step, { delivered: undefined });
       return;

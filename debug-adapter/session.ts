@@ -29,6 +29,8 @@ export class RingsideSession extends DebugSession {
   private attributes: LaunchAttributes | undefined;
   private debuggee: Debuggee | undefined;
   private configured = false;
+  /** DAP `noDebug`: run the program, stop nowhere. */
+  private noDebug = false;
   private nextBreakpointId = 1;
   /** Set requests since the launch, replayed on the machine of a restart; by what they replace. */
   private readonly breakpointRequests = new Map<string, () => DebugProtocol.Breakpoint[]>();
@@ -39,7 +41,7 @@ export class RingsideSession extends DebugSession {
     initialize: (args: DebugProtocol.InitializeRequestArguments) => this.initialize(args),
     launch: (args: object) => this.launch(args),
     configurationDone: () => this.configurationDone(),
-    restart: (args: DebugProtocol.RestartArguments | undefined) => this.restart(args),
+    restart: (args: DebugProtocol.RestartArguments) => this.restart(args),
     terminate: () => this.end(),
     disconnect: () => this.leave(),
     threads: () => ({ threads: [{ id: THREAD_ID, name: 'CPU 0' }] }),
@@ -85,8 +87,7 @@ export class RingsideSession extends DebugSession {
     'ringside/ptRegs': () => ptRegsResponse(this.stopped.target, this.stopped.previous?.ptRegs),
     'ringside/syscallTable': () => syscallTableResponse(this.stopped.target),
     'ringside/cpu': () => cpuResponse(this.stopped.target, this.stopped.lastInstruction),
-    'ringside/listing': (args: CustomRequests['ringside/listing']['arguments'] | undefined) =>
-      this.ready.listings.response(args ?? {}),
+    'ringside/listing': (args: CustomRequests['ringside/listing']['arguments']) => this.ready.listings.response(args),
     'ringside/serialInput': ({ data }: SerialData) =>
       this.run((debuggee) => debuggee.sendSerial(Buffer.from(data, 'base64'))),
   };
@@ -106,7 +107,7 @@ export class RingsideSession extends DebugSession {
     try {
       const handler = Object.hasOwn(this.handlers, request.command) ? this.handlers[request.command] : undefined;
       if (!handler) throw new AdapterError(`This adapter does not know the request "${request.command}".`, false);
-      const body = handler(request.arguments as never);
+      const body = handler((request.arguments ?? {}) as never);
       if (body) response.body = body;
     } catch (error) {
       this.failed(response, error);
@@ -148,6 +149,7 @@ export class RingsideSession extends DebugSession {
 
   private launch(args: object): undefined {
     this.attributes = checkLaunchAttributes(args);
+    this.noDebug = (args as DebugProtocol.LaunchRequestArguments).noDebug ?? false;
     this.boot(this.attributes);
   }
 
@@ -170,12 +172,12 @@ export class RingsideSession extends DebugSession {
 
   private configurationDone(): undefined {
     this.configured = true;
-    this.ready.start(this.attributes?.stopOnEntry ?? true);
+    this.ready.start(!this.noDebug && (this.attributes?.stopOnEntry ?? true));
     return undefined;
   }
 
-  private restart(args: DebugProtocol.RestartArguments | undefined): undefined {
-    const attributes = args?.arguments ? checkLaunchAttributes(args.arguments) : this.attributes;
+  private restart(args: DebugProtocol.RestartArguments): undefined {
+    const attributes = args.arguments ? checkLaunchAttributes(args.arguments) : this.attributes;
     if (!attributes) throw new AdapterError('Nothing was launched yet that could be restarted.');
     this.attributes = attributes;
     this.boot(attributes);
@@ -249,8 +251,10 @@ export class RingsideSession extends DebugSession {
   }
 
   private setBreakpoints(what: string, set: (debuggee: Debuggee) => DebugProtocol.Breakpoint[]): Body {
+    if (this.noDebug) return { breakpoints: [] };
+    const breakpoints = set(this.ready);
     this.breakpointRequests.set(what, () => set(this.ready));
-    return { breakpoints: set(this.ready) };
+    return { breakpoints };
   }
 
   private breakpointLocations({ source, line, endLine }: DebugProtocol.BreakpointLocationsArguments): Body {

@@ -21,6 +21,14 @@ describe('session', () => {
     assert.equal(client.takeOutput('console'), 'The program exited with status 0.\n');
   });
 
+  it('should stop nowhere when run without debugging', async () => {
+    await client.launch({ noDebug: true } as object, async () => {
+      await client.send('setFunctionBreakpoints', { breakpoints: [{ name: 'do_syscall_64' }] });
+      await client.send('setExceptionBreakpoints', { filters: ['system-call-entry'] });
+    });
+    assert.deepEqual(await client.event('exited'), { exitCode: 0 });
+  });
+
   it('should send serial output as an event of its own where the client has a terminal', async () => {
     await client.launch({ stopOnEntry: false, serial: 'terminal' });
     const { data } = await client.event<{ data: string }>('ringside/serialOutput');

@@ -108,6 +108,14 @@ describe('variables and expressions in a session', () => {
     await assert.rejects(client.evaluate('mesage'), /did you mean message\?/);
   });
 
+  it('should assign in the debug console, but not in a watch', async () => {
+    await client.launchToEntry();
+    assert.equal((await client.send('evaluate', { expression: 'rax = 7', context: 'repl' })).result, '0x7');
+    await client.event('invalidated');
+    await assert.rejects(client.send('evaluate', { expression: 'rax = 8', context: 'watch' }), /Use the debug console/);
+    assert.equal(await client.evaluate('rax'), '0x7');
+  });
+
   it('should complete registers and symbols', async () => {
     await client.launchToEntry();
     const labels = async (text: string) =>
