@@ -1,5 +1,6 @@
 /** DAP `launch`: from checked attributes to a booted target. */
-import { readText } from './build';
+import { formatOf, readText } from './build';
+import { defaultKernel } from './default-kernel';
 import { loadTarget, type LoadedTarget } from './load-target';
 import { parseMemorySize } from './launch-attributes';
 import type { LaunchAttributes } from './protocol';
@@ -11,7 +12,8 @@ export function launch(
   attributes: LaunchAttributes,
   serial: (byte: number) => void,
 ): LoadedTarget & { readSource: typeof readText } {
-  const { program, kernel, cpu, memory, args, env } = attributes;
+  const { program, cpu, memory, args, env } = attributes;
+  const kernel = attributes.kernel ?? (formatOf(program) === 'flat' ? NO_KERNEL : defaultKernel(program));
   const loaded = loadTarget({
     program,
     serial,

@@ -15,7 +15,8 @@ export interface LaunchAttributes {
   program: string;
   /**
    * Kernel the program runs on: an assembly source, or a folder that holds one `kernel.S`, or an ELF image. An empty
-   * string: no kernel, the program itself is the image. The editor fills in the sample kernel.
+   * string: no kernel, the program itself is the image. Default: the folder `kernel` beside or above the program, else
+   * the sample kernel that ships with Ringside; a flat image runs without one.
    */
   kernel?: string;
   /** Stop at the program's first instruction in ring 3; default true. */

@@ -21,6 +21,15 @@ describe('session', () => {
     assert.equal(client.takeOutput('console'), 'The program exited with status 0.\n');
   });
 
+  it('should need no attribute but the program', async () => {
+    await client.send('initialize', { adapterID: 'x' });
+    await client.send('launch', { program: HELLO });
+    await client.event('initialized');
+    await client.send('configurationDone', undefined);
+    assert.equal((await client.stopped()).reason, 'entry');
+    assert.equal(await client.evaluate('cpl,d'), '3');
+  });
+
   it('should stop nowhere when run without debugging', async () => {
     await client.launch({ noDebug: true } as object, async () => {
       await client.send('setFunctionBreakpoints', { breakpoints: [{ name: 'do_syscall_64' }] });
