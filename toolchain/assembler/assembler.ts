@@ -134,6 +134,8 @@ class Assembler {
     if (name === undefined) {
       if (!this.conditionals.live) return;
       if (scanner.peek() === '"' && this.quotedAssignment(scanner)) return;
+      if (scanner.peek() === '{')
+        return scanner.fail('encoding hints in braces are not supported: as chooses the encoding');
       return scanner.fail(`expected a label, an instruction or a directive${scanner.found()}`);
     }
     scanner.position = start + name.length;

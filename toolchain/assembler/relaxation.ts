@@ -130,7 +130,7 @@ function fitsShort(fragment: Fragment, jump: JumpTail, stretch: number): boolean
   if (stretch !== 0 && there.relaxMarker !== fragment.relaxMarker && there.section === fragment.section) {
     // The target has yet to move in this pass: assume that it moves as we did, unless an alignment lies between.
     if (stretch < 0 || there.region === fragment.region) target += stretch;
-    else if (target < fragment.address) return true;
+    else if (target >= 0 && target < opcodeEnd) return true; // unsigned in as, where a negative target is a large one
   }
   const displacement = target - (opcodeEnd + 1);
   return displacement >= -128 && displacement <= 127;

@@ -3,7 +3,7 @@
  * comments, `#` later in a line starts a comment, lone quotes are harmless).
  */
 import type { Diagnostic, SourceLocation } from '../elf/object';
-import { hashComment, stripComments } from './comments';
+import { hashComment } from './comments';
 import { ConditionError, evaluateCondition } from './conditions';
 import {
   expand,
@@ -13,6 +13,7 @@ import {
   type ExpansionContext,
   type MacroDefinition,
 } from './macros';
+import { LogicalLines } from './logical-lines';
 import { directoryOf, isAbsolute, joinPath } from './paths';
 import { diagnosticAt, locationAt, NO_MACROS, type ColumnSpan, type MacroUse, type SourceLine } from './source-line';
 import { spell, tokenize, type Token } from './tokens';
@@ -79,15 +80,6 @@ interface Conditional {
   seenElse: boolean;
 }
 
-/** A file being read. */
-interface Input {
-  readonly path: string;
-  readonly lines: readonly string[];
-  /** Index of the next physical line. */
-  next: number;
-  inComment: boolean;
-}
-
 /** Preprocesses one translation unit. Never throws for what is in the source: errors are diagnostics. */
 export function preprocess(source: { path: string; text: string }, options: PreprocessOptions = {}): PreprocessResult {
   return new Preprocessor(options).run(source.path, source.text);
@@ -150,11 +142,11 @@ class Preprocessor {
   }
 
   private file(path: string, text: string): void {
-    const input: Input = { path, lines: text.split(/\r\n|\n|\r/), next: 0, inComment: false };
+    const input = new LogicalLines(path, text);
     const outer = this.conditionals;
     this.conditionals = [];
     this.includeStack.push(path);
-    for (let line = this.logicalLine(input); line !== undefined; line = this.logicalLine(input)) this.line(line, input);
+    for (let line = input.next(); line !== undefined; line = input.next()) this.line(line, input);
     for (const open of this.conditionals) {
       this.report('error', 'this conditional has no #endif', open.line, 0, open.line.text.length);
     }
@@ -176,31 +168,7 @@ class Preprocessor {
     return this.conditionals.at(-1)?.live ?? true;
   }
 
-  /** Next line with continuations joined and comments blanked. */
-  private logicalLine(input: Input): SourceLine | undefined {
-    if (input.next >= input.lines.length) return undefined;
-    const number = input.next + 1;
-    let text = '';
-    const columns: ColumnSpan[] = [];
-    for (;;) {
-      const physical = input.lines[input.next++] ?? '';
-      const stripped = stripComments(physical.endsWith('\\') ? physical.slice(0, -1) : physical, input.inComment, 'c');
-      input.inComment = stripped.inComment;
-      columns.push({ offset: text.length, line: input.next, column: 1, verbatim: true });
-      text += stripped.text;
-      if (!physical.endsWith('\\') || input.next >= input.lines.length) break;
-    }
-    return {
-      text,
-      file: input.path,
-      line: number,
-      columns: columns.length === 1 ? undefined : columns,
-      expansion: undefined,
-      macros: NO_MACROS,
-    };
-  }
-
-  private line(line: SourceLine, input: Input): void {
+  private line(line: SourceLine, input: LogicalLines): void {
     const first = firstCharacter(line.text);
     if (line.text[first] === '#') {
       const hash = /^\s*#\s*([A-Za-z_]+|[0-9]+)?/.exec(line.text);
@@ -211,7 +179,7 @@ class Preprocessor {
     if (first < line.text.length && this.live) this.textLine(line, input);
   }
 
-  private textLine(line: SourceLine, input: Input): void {
+  private textLine(line: SourceLine, input: LogicalLines): void {
     const end = hashComment(line.text);
     const text = line.text.slice(0, end);
     if (!this.mentionsMacro(text)) {
@@ -221,10 +189,10 @@ class Preprocessor {
     const uses: MacroUse[] = [];
     const logical: SourceLine[] = [line];
     const context = this.expansionContext(logical, uses, () => {
-      const next = this.logicalLine(input);
+      const next = input.next();
       if (next === undefined) return undefined;
       if (/^\s*#/.test(next.text)) {
-        input.next = next.line - 1; // a directive ends the arguments
+        input.unread(next); // a directive ends the arguments
         return undefined;
       }
       logical.push(next);
