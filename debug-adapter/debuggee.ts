@@ -76,7 +76,11 @@ export class Debuggee {
     this.dataBreakpoints = new DataBreakpoints(target, nextBreakpointId, log);
     this.exceptions = new Exceptions(target, log);
     this.variables = new Variables(target);
+    const { exceptions } = this;
     this.execution = new Execution(target, machineBreakpoints, {
+      get stopsAtSystemCallExit() {
+        return exceptions.stopsAtSystemCallExit;
+      },
       judge: (stop) => this.judge(stop),
       failed: (error) => log(`Internal error: ${error instanceof Error ? error.message : String(error)}`),
       ended: (end) => this.runEnded(end),

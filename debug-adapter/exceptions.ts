@@ -89,10 +89,14 @@ export class Exceptions {
     const { stopOn } = this.target.machine;
     stopOn.exceptions.clear();
     for (const { vector } of CPU_EXCEPTIONS) if (this.filters.has(`exception-${vector}`)) stopOn.exceptions.add(vector);
-    stopOn.systemCallExit = this.filters.has(EXIT);
+    stopOn.systemCallExit = this.stopsAtSystemCallExit;
     // An exit is judged by the call it belongs to, which only its entry tells.
     stopOn.systemCallEntry = this.filters.has(ENTRY) || this.filters.get(EXIT)?.condition !== undefined;
     return answers;
+  }
+
+  get stopsAtSystemCallExit(): boolean {
+    return this.filters.has(EXIT);
   }
 
   /** Whether the user wants to stop here; undefined if not. */

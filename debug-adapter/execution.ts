@@ -2,7 +2,7 @@
  * The run loop: drives the machine in short slices so that requests such as pause are heard meanwhile, meets the demands
  * of a step, and decides which stops of the machine are stops for the user.
  */
-import type { Stop } from '../emulator';
+import { Flag, type Stop } from '../emulator';
 import type { MachineBreakpoints } from './machine-breakpoints';
 import type { Demand, Met, SpontaneousStop, Step } from './stepping/demands';
 import type { StepEnd } from './stepping/line-step';
@@ -23,6 +23,8 @@ export interface Verdict {
 }
 
 export interface ExecutionListener {
+  /** Whether the user wants the machine to stop where system calls return; a step may want it too. */
+  readonly stopsAtSystemCallExit: boolean;
   /** A mistake in the emulator or adapter ended the run. */
   failed(error: unknown): void;
   /** Whether the user wants to stop here: breakpoint conditions, log points, exception filters. */
@@ -36,8 +38,6 @@ const MOST_RUN_INSTRUCTIONS = 8_000_000;
 const RUN_MS = 10;
 /** How long one slice may keep the process from hearing requests. */
 const SLICE_MS = 15;
-/** RFLAGS.IF: a halted processor can be woken. */
-const IF = 1 << 9;
 
 export class Execution {
   private step: Step<StepEnd> | undefined;
@@ -152,7 +152,7 @@ export class Execution {
   /** Ends the run if the stop matters; true if the run is over (or sleeps). */
   private stops(stop: Stop): boolean {
     if (stop.reason === 'limit') return false;
-    if (stop.reason === 'halt' && this.target.state.flag(IF)) {
+    if (stop.reason === 'halt' && this.target.state.flag(Flag.IF)) {
       this.asleep = true;
       return true;
     }
@@ -174,20 +174,12 @@ export class Execution {
   }
 
   private setDemand(demand: Demand | undefined): void {
-    const { stopOn } = this.target.machine;
-    if (this.demand?.kind === 'run') {
-      for (const va of this.demand.addresses) this.breakpoints.release(va);
-      stopOn.systemCallExit = this.stopsAtExit;
-    }
+    if (this.demand?.kind === 'run') for (const va of this.demand.addresses) this.breakpoints.release(va);
     this.demand = demand;
-    if (demand?.kind !== 'run') return;
-    for (const va of demand.addresses) this.breakpoints.acquire(va);
-    this.stopsAtExit = stopOn.systemCallExit;
-    if (demand.untilUser) stopOn.systemCallExit = true;
+    if (demand?.kind === 'run') for (const va of demand.addresses) this.breakpoints.acquire(va);
+    const untilUser = demand?.kind === 'run' && demand.untilUser;
+    this.target.machine.stopOn.systemCallExit = untilUser || this.listener.stopsAtSystemCallExit;
   }
-
-  /** The user's choice, while a demand needs the stop at the exit for itself. */
-  private stopsAtExit = false;
 
   private end(end: RunEnd): void {
     this.running = false;

@@ -29,10 +29,13 @@ const CODE_OR_DATA = 1 << 4;
 /** Hands out variable references; they are valid until the guest runs on. */
 export class Variables {
   private containers: Container[] = [];
+  /** References given out at earlier stops: numbers are not used twice, so that a stale one is recognised. */
+  private stale = 0;
 
   constructor(private readonly target: Target) {}
 
   clear(): void {
+    this.stale += this.containers.length;
     this.containers = [];
   }
 
@@ -88,11 +91,11 @@ export class Variables {
 
   private add(container: Container): number {
     this.containers.push(container);
-    return this.containers.length;
+    return this.stale + this.containers.length;
   }
 
   private container(reference: number): Container {
-    const container = this.containers[reference - 1];
+    const container = this.containers[reference - this.stale - 1];
     if (!container) throw new AdapterError('These variables are of an earlier stop; ask for the scopes again.', false);
     return container;
   }

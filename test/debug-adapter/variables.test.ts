@@ -128,6 +128,7 @@ describe('variables and expressions in a session', () => {
     await client.launchToEntry();
     const { scopes } = await client.send('scopes', { frameId: 1 });
     await client.run('next');
+    await client.scope('General');
     const { variablesReference } = scopes[0];
     await assert.rejects(client.send('variables', { variablesReference }), /of an earlier stop/);
   });
