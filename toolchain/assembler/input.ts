@@ -11,7 +11,7 @@ import {
 } from '../preprocessor';
 
 /** Statements that macros and .rept may produce in all. */
-export const MAXIMUM_STATEMENTS = 2_000_000;
+export const MAXIMUM_STATEMENTS = 500_000;
 
 interface Frame {
   readonly statements: readonly SourceLine[];

@@ -11,13 +11,17 @@ import { StatementError } from './scanner';
 import { SHF_TLS, type AsmSection, type Fixup, type Fragment, type JumpTail, type Place } from './sections';
 import type { AsmSymbol } from './symbols';
 
+/** Sections with contents end here: a slip such as `.org 0x7fffffff` must not exhaust memory. */
+const MAXIMUM_SECTION_SIZE = 256 << 20;
+const NOWHERE: SourceLine = { text: '', file: '', line: 0, columns: undefined, expansion: undefined, macros: [] };
+
 /** Lays out all sections and resolves what can be resolved. */
 export function finish(assembly: Assembly, source: string): ObjectModule {
   const complain: Complain = (line, message, start, end) => assembly.report('error', message, line, start, end);
   const all = [...assembly.sections.values()];
   all.forEach(markExternalJumps);
   relax(all, complain);
-  const sections = all.map((section) => finishSection(section, complain));
+  const sections = all.map((section) => finishSection(section, source, complain));
   return { source, sections, symbols: finishSymbols(assembly, complain), lines: finishLines(assembly) };
 }
 
@@ -53,7 +57,7 @@ function safely<T>(action: () => T): T | undefined {
   }
 }
 
-function finishSection(section: AsmSection, complain: Complain): Section {
+function finishSection(section: AsmSection, source: string, complain: Complain): Section {
   const fragments = section.fragments();
   const last = fragments[fragments.length - 1];
   const size = last === undefined ? 0 : last.address + last.bytes.length + last.tailSize;
@@ -61,6 +65,14 @@ function finishSection(section: AsmSection, complain: Complain): Section {
   const { type, flags, entrySize } = section.attributes;
   const base = { name: section.name, type, flags, alignment: section.alignment, entrySize, size };
   if (section.isNobits) return { ...base, data: new Uint8Array(0), relocations };
+  if (size > MAXIMUM_SECTION_SIZE) {
+    const biggest = fragments.reduce((a, b) => (b.tailSize > a.tailSize ? b : a));
+    const { tail } = biggest;
+    const blamed = tail === undefined || tail.kind === 'align' ? undefined : tail;
+    const message = `section ${section.name} grows to ${size} bytes; more than ${MAXIMUM_SECTION_SIZE} are not supported`;
+    complain(blamed?.line ?? { ...NOWHERE, file: source }, message, blamed?.start ?? 0, blamed?.end ?? 1);
+    return { ...base, data: new Uint8Array(0), relocations };
+  }
   const data = new Uint8Array(size);
   for (const fragment of fragments) {
     data.set(fragment.bytes.view(), fragment.address);

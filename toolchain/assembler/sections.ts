@@ -5,14 +5,16 @@
 import type { SourceLine } from '../preprocessor';
 import type { Expression } from './expressions';
 
+const NOTHING = new Uint8Array(0);
+
 /** A growing row of bytes. */
 export class Bytes {
-  private buffer = new Uint8Array(32);
+  private buffer = NOTHING;
   length = 0;
 
   private reserve(count: number): void {
     if (this.length + count <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.length + count));
+    const grown = new Uint8Array(Math.max(16, this.buffer.length * 2, this.length + count));
     grown.set(this.buffer);
     this.buffer = grown;
   }

@@ -134,7 +134,9 @@ describe('Assembler errors', () => {
   });
 
   it('of hostile sizes come quickly', () => {
-    assert.match(diagnose('.rept 100000000\nnop\n.endr\n')[0], /more than 2000000 statements/);
+    assert.match(diagnose('.rept 100000000\nnop\n.endr\n')[0], /more than 500000 statements/);
     assert.match(diagnose('.skip 0x1000000000\n')[0], /more than 2 GiB/);
+    assert.match(diagnose('nop\n.org 0x70000000\n')[0], /2:6-16 error: section \.text grows to 1879048192 bytes/);
+    assert.match(diagnose('.skip (b - a) << 40\na: jmp b\nb:\n')[0], /grows to/);
   });
 });
