@@ -37,7 +37,9 @@ export function stackRows(target: Target, hiddenExpansions: number): StackRow[] 
       add(chain[level].macro, location, frame, 'normal');
       location = chain[level].call;
     }
-    add(functionName(target, lookup), location, frame, 'normal');
+    // SYSENTER saves no RIP: the kernel's entry code pushes 0 and fills in later where user code is to go on.
+    const isUnknown = frame.kind === 'kernel-entry' && frame.rip === 0n;
+    add(isUnknown ? '(no return address saved)' : functionName(target, lookup), location, frame, 'normal');
   });
   return rows;
 
