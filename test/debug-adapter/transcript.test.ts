@@ -10,7 +10,10 @@ import { DapClient, KERNEL, lineOf, SAMPLES } from './client';
 
 const GOLDEN = join(import.meta.dirname, 'transcripts', 'hello-syscall.txt');
 
-/** One message as a line: without sequence numbers, with paths of the samples made relative. */
+/**
+ * One message as a line: without sequence numbers, with paths of the samples made relative, and without what any change
+ * to a sample moves: addresses, line numbers, the instruction count.
+ */
 function line(message: DebugProtocol.ProtocolMessage): string {
   const arrow = message.type === 'request' ? '→' : message.type === 'event' ? '← event' : '←';
   const { command, event, success, body, arguments: args } = message as unknown as Record<string, unknown>;
@@ -20,6 +23,8 @@ function line(message: DebugProtocol.ProtocolMessage): string {
   const failed = success === false ? ' failed' : '';
   return `${arrow} ${String(command ?? event)}${failed} ${content}`
     .replaceAll(SAMPLES, 'samples')
+    .replaceAll(/0x[0-9a-f]{5,}/g, '0x…')
+    .replaceAll(/"(line|instructionCount)":\d+/g, '"$1":…')
     .replaceAll(/"ringside-listing:[^"]*\/samples/g, '"ringside-listing:samples');
 }
 
