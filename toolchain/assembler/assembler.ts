@@ -14,6 +14,7 @@ import { PREFIXES, rexPrefix } from './mnemonics';
 import { finish } from './object-module';
 import { parseOperands } from './operands';
 import type { AssembleOptions, AssembleResult, SymbolDefinitionSite } from './result';
+import { registerNamed } from './registers';
 import { Scanner, StatementError } from './scanner';
 import { closest } from './suggestions';
 
@@ -79,6 +80,7 @@ class Assembler {
     for (let line = this.input.next(left); line !== undefined && !this.stopped; line = this.input.next(left))
       this.statement(line);
     const object = finish(assembly, source.path);
+    this.warnOfNakedRegisters();
     const failed = assembly.diagnostics.some(({ severity }) => severity === 'error');
     return {
       module: failed ? undefined : object,
@@ -113,6 +115,22 @@ class Assembler {
         this.giveUp(line, `too many errors; the first ${MAXIMUM_ERRORS} are shown`);
     }
     if (start.fragment.section === assembly.currentSection) assembly.record(start);
+  }
+
+  /** `mov rax, %rbx` is valid, `rax` being a symbol; but if nothing defines it, a % is missing. */
+  private warnOfNakedRegisters(): void {
+    const { assembly } = this;
+    const naked = assembly.symbols.all().filter((symbol) => {
+      const isMeant = symbol.definition === undefined && symbol.isUsed && !symbol.isExternal;
+      return isMeant && registerNamed(symbol.name) !== undefined;
+    });
+    for (const { name } of naked) {
+      const reference = assembly.references.find((each) => each.name === name);
+      if (reference === undefined) continue;
+      const { location, endColumn } = reference;
+      const message = `'${name}' is read as a symbol, which is not defined here: the register is written %${name}`;
+      assembly.diagnostics.push({ severity: 'warning', message, location, endColumn, expansion: undefined });
+    }
   }
 
   private countStatement(scanner: Scanner): void {

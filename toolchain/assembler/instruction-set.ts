@@ -57,11 +57,6 @@ export class InstructionSet {
     return attNames(this.index.keys());
   }
 
-  /** iced-x86 codes a mnemonic may stand for, for facts about the instruction. */
-  codesOf(name: string, bits: 32 | 64): Code[] {
-    return this.readings(name, bits).flatMap((reading) => [...this.codes(reading.mnemonic)]);
-  }
-
   /** Encodes one instruction; throws a StatementError that says what is wrong with it. */
   encode(text: InstructionText, context: EncoderContext): EncodedInstruction {
     const found = this.readings(text.mnemonic, context.bits);

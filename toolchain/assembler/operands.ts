@@ -1,6 +1,6 @@
 /** AT&T operands: $immediate, %register, disp(base,index,scale), *indirect. */
 import { StatementError, type Scanner } from './scanner';
-import { numberExpression, parseExpression, type Expression, type NameResolver } from './expressions';
+import { parseExpression, type Expression, type NameResolver } from './expressions';
 import { registerNamed, registerNames, type RegisterInfo } from './registers';
 import { closest } from './suggestions';
 
@@ -177,9 +177,4 @@ function parseDecorations(scanner: Scanner, operand: Operand): Operand {
     scanner.expect('}', 'after the decoration');
   }
   return { ...result, end: scanner.position };
-}
-
-/** The operand `$value`. */
-export function immediateOperand(value: bigint, at: Place): ImmediateOperand {
-  return { kind: 'immediate', expression: numberExpression(value, at.start, at.end), start: at.start, end: at.end };
 }

@@ -133,6 +133,12 @@ describe('Assembler errors', () => {
     ]);
   });
 
+  it('warn of registers without their %', () => {
+    assert.deepEqual(diagnose('push rax\nmov rbx, %rcx\nrbx: .quad 0\n'), [
+      "1:6-9 warning: 'rax' is read as a symbol, which is not defined here: the register is written %rax",
+    ]);
+  });
+
   it('of hostile sizes come quickly', () => {
     assert.match(diagnose('.rept 100000000\nnop\n.endr\n')[0], /more than 500000 statements/);
     assert.match(diagnose('.skip 0x1000000000\n')[0], /more than 2 GiB/);
