@@ -5,6 +5,7 @@ import { Conditionals, isConditional } from './conditionals';
 import { dataDirectives } from './directives/data';
 import type { Directives } from './directives/directive';
 import { layoutDirectives } from './directives/layout';
+import { parseString } from './directives/strings';
 import { symbolDirectives } from './directives/symbols';
 import { InstructionSet } from './instruction-set';
 import { InputStack, MAXIMUM_STATEMENTS, plainLines, withoutComments } from './input';
@@ -19,6 +20,7 @@ import { Scanner, StatementError } from './scanner';
 import { closest } from './suggestions';
 
 const MAXIMUM_ERRORS = 200;
+const MAXIMUM_INCLUDE_DEPTH = 200;
 
 const DIRECTIVES: Directives = { ...dataDirectives, ...layoutDirectives, ...symbolDirectives };
 const STATEMENT_NAME = /[A-Za-z_.$\u0080-\uffff][\w.$\u0080-\uffff]*/y;
@@ -85,7 +87,7 @@ class Assembler {
     return {
       module: failed ? undefined : object,
       diagnostics: assembly.diagnostics,
-      dependencies: [...new Set([...(preprocessed?.dependencies ?? []), ...assembly.binaries])],
+      dependencies: [...new Set([...(preprocessed?.dependencies ?? []), ...assembly.files])],
       definitions: this.definitions,
       references: assembly.references,
       macros: this.macros.all,
@@ -272,7 +274,8 @@ class Assembler {
         this.input.stop();
         return true;
       case '.include':
-        return scanner.fail('.include is not supported: write #include "file"', start, start + written.length);
+        this.include(scanner, start);
+        return true;
     }
     const directive = DIRECTIVES[name];
     if (directive === undefined) return false;
@@ -285,6 +288,18 @@ class Assembler {
       }
     }
     return true;
+  }
+
+  /** `.include "file"`: the file's lines take the place of the directive, without the C preprocessor. */
+  private include(scanner: Scanner, start: number): void {
+    const name = String.fromCharCode(...parseString(scanner));
+    const end = scanner.position;
+    scanner.expectEnd('the file name');
+    if (this.input.depth >= MAXIMUM_INCLUDE_DEPTH) {
+      throw new StatementError(`'${name}' includes itself without end`, start, end);
+    }
+    const { path, content } = this.assembly.findFile(name, (file) => this.options.readFile?.(file), start, end);
+    this.input.push(plainLines(path, content), false, this.conditionals.depth);
   }
 
   private unknownDirective(name: string, start: number): never {

@@ -1,6 +1,14 @@
 /** The state of one assembly: sections, symbols, the current place, and what went wrong. */
 import type { Diagnostic, SourceLocation } from '../elf/object';
-import { diagnosticAt, locationAt, type ReadFile, type SourceLine } from '../preprocessor';
+import {
+  diagnosticAt,
+  directoryOf,
+  isAbsolute,
+  joinPath,
+  locationAt,
+  type ReadFile,
+  type SourceLine,
+} from '../preprocessor';
 import {
   isConstant,
   numberExpression,
@@ -46,8 +54,8 @@ export class Assembly implements NameResolver {
   readonly diagnostics: Diagnostic[] = [];
   readonly rows: EmittedRow[] = [];
   readonly references: SymbolReference[] = [];
-  /** Files read by .incbin. */
-  readonly binaries = new Set<string>();
+  /** Files read by .incbin and .include. */
+  readonly files = new Set<string>();
   bits: 32 | 64 = 64;
   /** What the statement being assembled emits: an instruction, or data. */
   content: EmittedRow['content'] = 'data';
@@ -74,6 +82,26 @@ export class Assembly implements NameResolver {
 
   warn(message: string, start = this.line.text.search(/\S/), end = this.line.text.trimEnd().length): void {
     this.report('warning', message, this.line, start, end);
+  }
+
+  /** Reads the file a directive names: beside the source, then in the include paths. */
+  findFile<T>(
+    name: string,
+    read: (path: string) => T | undefined,
+    start: number,
+    end: number,
+  ): { path: string; content: T } {
+    const tried: string[] = [];
+    for (const directory of isAbsolute(name) ? [''] : [directoryOf(this.line.file), ...this.includePaths]) {
+      const path = joinPath(directory, name);
+      const content = read(path);
+      if (content !== undefined) {
+        this.files.add(path);
+        return { path, content };
+      }
+      tried.push(directory === '' ? '.' : directory);
+    }
+    throw new StatementError(`cannot find '${name}': looked in ${tried.join(', ')}`, start, end);
   }
 
   // Sections

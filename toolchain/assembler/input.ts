@@ -18,7 +18,6 @@ interface Frame {
   next: number;
   /** A macro's expansion (as against a file or a .rept): what .exitm leaves. */
   readonly isMacro: boolean;
-  readonly macroDepth: number;
   /** Open conditionals when the frame was entered. */
   readonly conditionals: number;
 }
@@ -66,13 +65,12 @@ export class InputStack {
   private readonly frames: Frame[] = [];
 
   push(lines: readonly SourceLine[], isMacro: boolean, conditionals: number): void {
-    const macroDepth = this.macroDepth + 1;
-    this.frames.push({ statements: lines.flatMap(statementsOf), next: 0, isMacro, macroDepth, conditionals });
+    this.frames.push({ statements: lines.flatMap(statementsOf), next: 0, isMacro, conditionals });
   }
 
-  /** Frames above the file. */
-  get macroDepth(): number {
-    return this.frames[this.frames.length - 1]?.macroDepth ?? -1;
+  /** Files, macros and repetitions being read, one inside the other. */
+  get depth(): number {
+    return this.frames.length;
   }
 
   /** The next statement; frames that are used up are left, which `onLeave` hears of. */

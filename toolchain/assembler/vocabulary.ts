@@ -18,7 +18,7 @@ export interface Vocabulary {
 const TABLES = [dataDirectives, layoutDirectives, symbolDirectives];
 /** Directives that steer reading: they are no entries of the tables. */
 const READING =
-  '.macro .endm .exitm .purgem .rept .irp .irpc .endr .end ' +
+  '.macro .endm .exitm .purgem .rept .irp .irpc .endr .end .include ' +
   '.if .ifne .ifeq .ifgt .ifge .iflt .ifle .ifdef .ifndef .ifnotdef .ifb .ifnb .ifc .ifnc .ifeqs .ifnes .elseif .else .endif';
 
 let known: Vocabulary | undefined;

@@ -97,6 +97,25 @@ describe('Assembler facts', () => {
     );
   });
 
+  it('.include and .incbin, and the files they read', () => {
+    const files: Readonly<Record<string, string>> = {
+      'src/part.s': 'nop # a comment\n.incbin "blob", 1, 2\n',
+      'lib/blob': 'abcd',
+    };
+    const options = { includePaths: ['lib'], readFile: (name: string) => files[name] };
+    const included = assemble({ path: 'src/main.S', text: '\tret\n.include "part.s"\n\tret\n' }, options);
+    assert.equal(Buffer.from(included.module?.sections[0].data ?? []).toString('hex'), 'c3906263c3');
+    assert.deepEqual(included.dependencies, ['src/part.s', 'lib/blob']);
+    assert.deepEqual(included.module?.lines[1].location, { file: 'src/part.s', line: 1, column: 1 });
+    const missing = assemble({ path: 'src/main.S', text: '.include "no.s"\n.incbin "no"\n' }, options);
+    assert.deepEqual(
+      missing.diagnostics.map(({ message }) => message),
+      ["cannot find 'no.s': looked in src, lib", "cannot find 'no': looked in src, lib"],
+    );
+    const endless = assemble({ path: 'a.s', text: '.include "a.s"\n' }, { readFile: () => '.include "a.s"\n' });
+    assert.match(endless.diagnostics[0].message, /includes itself without end/);
+  });
+
   it('a listing with offsets, bytes and expansions', () => {
     const lines = listing(result).split('\n');
     assert.equal(lines[0], 'main.S:');

@@ -1,5 +1,4 @@
 /** Directives that put data into a section. */
-import { joinPath, directoryOf, isAbsolute } from '../../preprocessor';
 import type { Assembly } from '../assembly';
 import { isConstant, numberExpression } from '../expressions';
 import { leb128 } from '../relaxation';
@@ -132,20 +131,10 @@ const incbin: Directive = (assembly, scanner) => {
   const offset = scanner.accept(',') ? Number(assembly.absolute(scanner, 'the offset')) : 0;
   const count = scanner.accept(',') ? Number(assembly.absolute(scanner, 'the count')) : undefined;
   scanner.expectEnd('the count');
-  const directories = [directoryOf(assembly.line.file), ...assembly.includePaths];
-  const tried: string[] = [];
-  for (const directory of isAbsolute(name) ? [''] : directories) {
-    const path = joinPath(directory, name);
-    const bytes = assembly.readBinary === undefined ? textBytes(assembly.readFile?.(path)) : assembly.readBinary(path);
-    if (bytes === undefined) {
-      tried.push(directory === '' ? '.' : directory);
-      continue;
-    }
-    assembly.binaries.add(path);
-    assembly.emit(bytes.subarray(offset, count === undefined ? undefined : offset + count));
-    return;
-  }
-  throw new StatementError(`cannot find '${name}': looked in ${tried.join(', ')}`, start, end);
+  const read = (path: string): Uint8Array | undefined =>
+    assembly.readBinary === undefined ? textBytes(assembly.readFile?.(path)) : assembly.readBinary(path);
+  const bytes = assembly.findFile(name, read, start, end).content;
+  assembly.emit(bytes.subarray(offset, count === undefined ? undefined : offset + count));
 };
 
 export const dataDirectives: Directives = {
