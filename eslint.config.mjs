@@ -26,7 +26,12 @@ const roomRules = Object.entries(ROOMS).map(([room, allowed]) => ({
           },
           ...(room === 'extension' ? [] : [{ group: ['vscode'], message: 'Only extension/ may import vscode.' }]),
           ...(room === 'emulator' || room === 'toolchain'
-            ? [{ group: ['node:*', 'fs', 'path', 'os'], message: `${room}/ runs in a browser worker: no Node built-ins.` }]
+            ? [
+                {
+                  group: ['node:*', 'fs', 'path', 'os'],
+                  message: `${room}/ runs in a browser worker: no Node built-ins.`,
+                },
+              ]
             : []),
         ],
       },
@@ -43,14 +48,26 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true, allow: [] }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true, allow: [] },
+      ],
       '@typescript-eslint/no-unnecessary-type-assertion': 'error',
       eqeqeq: 'error',
     },
   },
   {
     files: ['**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', fetch: 'readonly', Buffer: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        fetch: 'readonly',
+        Buffer: 'readonly',
+      },
+    },
   },
   ...roomRules,
 );
