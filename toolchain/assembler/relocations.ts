@@ -124,7 +124,8 @@ function resolveRelative(
     return { offset, type: relocationType(RELATIVE, fixup), symbol: '', againstSection: false, addend };
   }
   const isHere = sectionOf(add) === fragment.section;
-  if (isHere && !(add.isExternal && (fixup.kind !== 'branch' || add.isWeak))) {
+  const isReplaceable = add.type === 'ifunc' || (add.isExternal && (fixup.kind !== 'branch' || add.isWeak));
+  if (isHere && !isReplaceable) {
     const displacement = BigInt((labelOffset(add) as number) - offset) + addend;
     const bits = BigInt(8 * fixup.size - 1);
     if (displacement < -(1n << bits) || displacement >= 1n << bits) {
