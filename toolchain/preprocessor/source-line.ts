@@ -99,6 +99,21 @@ export function diagnosticAt(
     message,
     location,
     endColumn: location.column === 0 ? 0 : columnAfter(line, sameLine ? lastOffset : start),
-    expansion: line.expansion,
+    expansion: expansionAt(line, start, location),
   };
+}
+
+/** The expansion that produced the character at `offset`: of a C macro, else of the assembler macro the line belongs to. */
+function expansionAt(
+  line: SourceLine,
+  offset: number,
+  { line: number, column }: SourceLocation,
+): MacroExpansion | undefined {
+  const span = line.columns?.filter((candidate) => candidate.offset <= offset).at(-1);
+  if (span === undefined || span.verbatim) return line.expansion;
+  const use = line.macros.find(
+    ({ call, parent }) => parent === undefined && call.line === number && call.column === column,
+  );
+  if (use === undefined) return line.expansion;
+  return { macro: use.name, definition: use.definition, call: use.call, parent: line.expansion };
 }

@@ -116,6 +116,12 @@ describe('Assembler errors', () => {
     ]);
   });
 
+  it('name the C macro that a bad instruction comes from', () => {
+    const text = '#define BAD movl %rax, %ebx\n.macro m\n\tBAD\n.endm\n\tBAD\n\tm\n';
+    const message = "'movl' works on 32 bits (suffix 'l'), but %rax has 64";
+    assert.deepEqual(diagnose(text), [`5:2-5 error: ${message} in BAD@5`, `3:2-5 error: ${message} in BAD@3 in m@6`]);
+  });
+
   it('say that a jump does not reach', () => {
     assert.deepEqual(diagnose('loop far\n.skip 200\nfar:\n'), [
       '1:6-9 error: the target is 200 bytes away, but this instruction reaches only -128 to 127',
