@@ -34,7 +34,14 @@ export const milliseconds = (value: number): string => `${(value * 1000).toFixed
 export function table(rows: readonly Row[]): string {
   const cells = [
     ['', 'Ringside', 'peer', 'ratio', 'goal', ''],
-    ...rows.map((row) => [row.what, row.ours, row.peer, row.ratio, row.goal, row.reached ? 'reached' : 'MISSED']),
+    ...rows.map((row) => [
+      row.what,
+      row.ours,
+      row.peer,
+      row.ratio,
+      row.goal,
+      row.goal === '' ? '' : row.reached ? 'reached' : 'MISSED',
+    ]),
   ];
   const widths = cells[0].map((_, column) => Math.max(3, ...cells.map((row) => row[column].length)));
   const line = (row: readonly string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`;

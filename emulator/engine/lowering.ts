@@ -1,7 +1,7 @@
 /** Lowers decoded instructions to records: picks the handler and fills the fields. */
 import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
 import type { OperandRef } from '../isa/semantics/context';
-import { describedOperands, operandRefs, type Variant } from '../isa/semantics/definition';
+import { describedOperands, descriptionName, operandRefs, type Variant } from '../isa/semantics/definition';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import { Builtin, type HandlerTable } from './handlers';
 import * as layout from './layout';
@@ -148,7 +148,7 @@ export class Lowering {
     if (refs && memory && !STRING_MNEMONICS.has(mnemonic) && refs.length > 0) {
       const place = this.addressing(instruction, memory, next, mode);
       const shaped = refs.map((ref): OperandRef => (ref.kind === 'memory' ? { ...ref, kind: place.kind } : ref));
-      const handler = this.table.find(mnemonic, shaped, variant);
+      const handler = this.table.find(descriptionName(instruction), shaped, variant);
       if (handler !== undefined) {
         let at = record;
         if (place.computed) {
@@ -167,7 +167,7 @@ export class Lowering {
         return { record: at, handler, ends: this.table.isTransfer(handler) };
       }
     } else if (refs) {
-      const handler = this.table.find(mnemonic, refs, variant);
+      const handler = this.table.find(descriptionName(instruction), refs, variant);
       if (handler !== undefined) {
         this.begin(record, handler);
         if (STRING_MNEMONICS.has(mnemonic)) this.stringSource(record, instruction, mode);

@@ -5,7 +5,7 @@
 import type { Instruction } from '../isa/instruction';
 import type { Helpers } from '../isa/semantics/context';
 import { definitions } from '../isa/semantics';
-import { operandRefs, describedOperands } from '../isa/semantics/definition';
+import { operandRefs, describedOperands, descriptionName } from '../isa/semantics/definition';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
@@ -52,7 +52,10 @@ function isCompilable(instruction: Instruction, block: Block, table: HandlerTabl
   }
   if (STRING_MNEMONICS.has(mnemonic) || displaces(instruction)) return false;
   const refs = operandRefs(instruction);
-  return refs !== undefined && table.find(mnemonic, refs, instructionVariant(instruction, mode)) !== undefined;
+  return (
+    refs !== undefined &&
+    table.find(descriptionName(instruction), refs, instructionVariant(instruction, mode)) !== undefined
+  );
 }
 
 /** How many instructions of `block` can be compiled from its start. */
@@ -81,10 +84,11 @@ const byMnemonic = new Map<string, typeof definitions>();
 
 /** The description with these operands: one mnemonic may have several. */
 function definitionOf(instruction: Instruction): (typeof definitions)[number] {
-  let known = byMnemonic.get(instruction.mnemonic);
+  const name = descriptionName(instruction);
+  let known = byMnemonic.get(name);
   if (!known) {
-    known = definitions.filter(({ mnemonic }) => mnemonic === instruction.mnemonic);
-    byMnemonic.set(instruction.mnemonic, known);
+    known = definitions.filter(({ mnemonic }) => mnemonic === name);
+    byMnemonic.set(name, known);
   }
   const count = describedOperands(instruction).length;
   const found = known.find(({ forms }) => forms.some((form) => form.length === count));

@@ -99,6 +99,19 @@ export function variantCode(variant: Variant, traits: readonly Trait[]): number 
   return code;
 }
 
+/** Name of the description for shifts and rotates whose immediate count is 0 after masking: flags stay as they are. */
+export const SHIFT_BY_0 = 'SHIFT_BY_0';
+
+const SHIFTS = new Set(['ROL', 'ROR', 'RCL', 'RCR', 'SHL', 'SHR', 'SAR', 'SHLD', 'SHRD']);
+
+/** The name under which `instruction` is described: its mnemonic, but for shifts by 0. */
+export function descriptionName({ mnemonic, operands, operandSize }: Instruction): string {
+  if (!SHIFTS.has(mnemonic)) return mnemonic;
+  const count = operands[operands.length - 1];
+  const mask = operandSize === 8 ? 63n : 31n;
+  return count.kind === 'immediate' && (count.value & mask) === 0n ? SHIFT_BY_0 : mnemonic;
+}
+
 /** Instructions whose operands are implied by the variant: a description takes none. */
 const IMPLIED = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS', 'NOP']);
 
@@ -108,6 +121,7 @@ const IMPLIED = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS', 'NOP']);
  */
 export function describedOperands(instruction: Instruction): readonly Operand[] {
   if (IMPLIED.has(instruction.mnemonic)) return [];
+  if (descriptionName(instruction) === SHIFT_BY_0) return instruction.operands.slice(0, 1);
   return instruction.operands.filter(({ kind }) => kind !== 'relative');
 }
 

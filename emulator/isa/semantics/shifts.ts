@@ -5,12 +5,17 @@
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
 import type { Context, OperandRef, Size } from './context';
-import { WORD_SIZES, define, forms, type Definition } from './definition';
+import { SHIFT_BY_0, WORD_SIZES, define, forms, type Definition } from './definition';
 
 const ONE = w.i64(1);
 
 function maskedCount(c: Context, count: OperandRef, size: Size): Value {
   return c.let(w.and(c.read(count), w.i64(size === 8 ? 63 : 31)));
+}
+
+/** i32: whether a masked count moves anything. Immediate counts of 0 are described apart (`SHIFT_BY_0`). */
+function notZero(count: Value, operand: OperandRef): Value {
+  return operand.kind === 'immediate' ? w.i32(1) : w.ne(count, w.i64(0));
 }
 
 /** Bit `index` (0..63) of `value` as i64 zero or one. */
@@ -55,11 +60,12 @@ function shift(mnemonic: string, operation: Shift): Definition {
   return define(mnemonic, forms(['rm i', 'rm r1']), (c, [destination, countOperand]) => {
     const { size } = destination;
     const count = maskedCount(c, countOperand, size);
+    const moves = notZero(count, countOperand);
     c.modify(destination, (old) => {
       const { result, carry, overflow } = operation(c, old, count, size);
       const [heldCarry, heldOverflow] = [c.let(carry), c.let(overflow)];
-      const value = c.let(w.select(w.isZero(count), old, result));
-      c.flags.when(w.ne(count, w.i64(0)), () => c.flags.shifted(size, value, heldCarry, heldOverflow));
+      const value = c.let(w.select(moves, result, old));
+      c.flags.when(moves, () => c.flags.shifted(size, value, heldCarry, heldOverflow));
       return value;
     });
   });
@@ -86,7 +92,7 @@ function rotate(mnemonic: 'ROL' | 'ROR'): Definition {
       const top = c.let(topBit(value, size));
       const carry = c.let(left ? w.and(value, ONE) : top);
       const overflow = c.let(w.xor(top, left ? carry : bit(value, w.i64(8 * size - 2))));
-      c.flags.when(w.ne(count, w.i64(0)), () => c.flags.rotated(carry, overflow));
+      c.flags.when(notZero(count, countOperand), () => c.flags.rotated(carry, overflow));
       return value;
     });
   });
@@ -137,15 +143,16 @@ function doubleShift(mnemonic: 'SHLD' | 'SHRD'): Definition {
     const { size } = destination;
     const bits = 8 * size;
     const count = maskedCount(c, countOperand, size);
+    const moves = notZero(count, countOperand);
     const fill = c.read(filler);
     c.modify(destination, (old) => {
       const back = c.let(w.sub(w.i64(bits), count));
       const shifted = left ? w.or(w.shl(old, count), w.shrU(fill, back)) : w.or(w.shrU(old, count), w.shl(fill, back));
       const result = c.let(w.zeroExtend(shifted, size));
       const carry = c.let(left ? bit(old, back) : bit(old, w.sub(count, ONE)));
-      const value = c.let(w.select(w.isZero(count), old, result));
+      const value = c.let(w.select(moves, result, old));
       const overflow = c.let(w.xor(topBit(value, size), topBit(old, size)));
-      c.flags.when(w.ne(count, w.i64(0)), () => c.flags.shifted(size, value, carry, overflow));
+      c.flags.when(moves, () => c.flags.shifted(size, value, carry, overflow));
       return value;
     });
   });
@@ -165,6 +172,8 @@ function shiftWithoutFlags(
 }
 
 export const shifts: readonly Definition[] = [
+  // The destination is written all the same: its page must be writable, and a 32-bit register loses its upper half.
+  define(SHIFT_BY_0, forms(['rm']), (c, [destination]) => c.modify(destination, (old) => old)),
   shift('SHL', shiftLeft),
   shift('SHR', shiftRight),
   shift('SAR', shiftRightArithmetic),
