@@ -46,7 +46,10 @@ export class Sources {
   ): { source: DebugProtocol.Source; line: number; column: number } | undefined {
     if (location) {
       const path = resolve(location.file);
-      return { source: { name: basename(path), path }, line: location.line, column: Math.max(1, location.column) };
+      // A client marks a column beyond the first with an arrow of its own: worth it only where the line is ambiguous.
+      const isAmbiguous = this.target.lines.hasSeveralStatements(path, location.line);
+      const column = isAmbiguous ? Math.max(1, location.column) : 1;
+      return { source: { name: basename(path), path }, line: location.line, column };
     }
     const listed = this.listings.lineOf(va);
     if (!listed) return undefined;

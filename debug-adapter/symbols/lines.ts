@@ -14,8 +14,15 @@ export function expansionChain(expansion: CodeExpansion | undefined): CodeExpans
   return chain;
 }
 
-/** Addresses at which code of one line of one file begins, ascending. */
-type LineIndex = Map<string, Map<number, bigint[]>>;
+/** The code of one line of one file. */
+interface LineCode {
+  /** Where it begins, ascending. */
+  readonly addresses: bigint[];
+  /** Where its statements begin in the line. */
+  readonly columns: Set<number>;
+}
+
+type LineIndex = Map<string, Map<number, LineCode>>;
 
 /** Line information of all images: an address's line and macro expansions, and the addresses of a line. */
 export class LineTable {
@@ -52,7 +59,12 @@ export class LineTable {
 
   /** Addresses at which the code of `line` (or of a macro called there) begins, in every expansion. */
   addresses(path: string, line: number): readonly bigint[] {
-    return this.index.get(resolve(path))?.get(line) ?? [];
+    return this.index.get(resolve(path))?.get(line)?.addresses ?? [];
+  }
+
+  /** Whether code of `line` begins in several columns, so that the line alone does not tell the statement. */
+  hasSeveralStatements(path: string, line: number): boolean {
+    return (this.index.get(resolve(path))?.get(line)?.columns.size ?? 0) > 1;
   }
 
   /** The first line at or after `line` that has code. */
@@ -92,6 +104,7 @@ export class LineTable {
         continue;
       }
       this.cachedStarts.push(va);
+      codeOf(index, row.location).columns.add(row.location.column);
       const adjacent = previous?.end === row.start ? previous : undefined;
       if (!adjacent || adjacent.expansion !== row.expansion || !sameLine(row.location, adjacent.location)) {
         addTo(index, row.location, va);
@@ -103,13 +116,19 @@ export class LineTable {
   }
 }
 
+function codeOf(index: LineIndex, { file, line }: SourceLocation): LineCode {
+  const path = resolve(file);
+  const lines = index.get(path) ?? new Map<number, LineCode>();
+  index.set(path, lines);
+  const code = lines.get(line) ?? { addresses: [], columns: new Set<number>() };
+  lines.set(line, code);
+  return code;
+}
+
 function addTo(index: LineIndex, location: SourceLocation, va: bigint): void {
-  const file = resolve(location.file);
-  const lines = index.get(file) ?? new Map<number, bigint[]>();
-  index.set(file, lines);
-  const addresses = lines.get(location.line);
-  if (!addresses) lines.set(location.line, [va]);
-  else if (!addresses.includes(va)) addresses.push(va);
+  const { addresses, columns } = codeOf(index, location);
+  columns.add(location.column);
+  if (!addresses.includes(va)) addresses.push(va);
 }
 
 function sameLine(a: SourceLocation, b: SourceLocation): boolean {

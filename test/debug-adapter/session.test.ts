@@ -166,7 +166,19 @@ describe('session', () => {
     await client.stopped();
     await client.run('continue');
     const [top] = await client.frames();
-    assert.deepEqual([top.line, top.column], [line, 1]);
+    assert.deepEqual([top.line, top.column], [line, 0]);
+  });
+
+  it('should tell the column only where a line holds several statements', async () => {
+    const program = join(PROGRAMS, 'statements.S');
+    await client.launchToEntry({ program, kernel: '' });
+    const columns: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      const [top] = await client.frames();
+      columns.push(top.column);
+      await client.stepInstruction();
+    }
+    assert.deepEqual(columns, [1, 2, 7]);
   });
 
   it('should run an image on the bare machine, from its first instruction', async () => {
