@@ -1,5 +1,5 @@
 /** Rows of disassembly for the DAP `disassemble` request, backwards too. */
-import { instructionFacts, MAX_INSTRUCTION_BYTES, type Bitness } from './instructions';
+import { instructionFacts, MAX_INSTRUCTION_BYTES, symbolicText, type Bitness } from './instructions';
 
 /** What disassembly needs of its surroundings. */
 export interface DisassemblyTarget {
@@ -114,13 +114,8 @@ function rowAt(target: DisassemblyTarget, va: bigint, limit: bigint | undefined)
     const byte = bytes.slice(0, 1);
     return { va, bytes: byte, text: `.byte   0x${byte[0].toString(16).padStart(2, '0')}`, valid: false };
   }
-  const symbol = facts.target === undefined ? undefined : target.symbolic(facts.target);
-  return {
-    va,
-    bytes: bytes.slice(0, facts.length),
-    text: symbol ? `${facts.text} <${symbol}>` : facts.text,
-    valid: true,
-  };
+  const text = symbolicText(facts, (address) => target.symbolic(address));
+  return { va, bytes: bytes.slice(0, facts.length), text, valid: true };
 }
 
 function unmapped(va: bigint): DisassembledRow {

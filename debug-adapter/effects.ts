@@ -10,7 +10,7 @@ import {
 import type { Instruction, UsedMemory } from 'iced-x86';
 import { describeNumber } from './expressions/format';
 import { RFLAGS_FIELDS, fieldValue } from './fields';
-import { decode, MAX_INSTRUCTION_BYTES } from './instructions';
+import { decode, MAX_INSTRUCTION_BYTES, symbolicText } from './instructions';
 import { msrRegister } from './msrs';
 import { hex } from './memory';
 import type { Effect } from './protocol';
@@ -115,7 +115,7 @@ export function recordInstruction(target: Target): () => InstructionRecord {
     }
     return {
       va: rip,
-      text: facts?.text ?? '(no instruction)',
+      text: facts ? symbolicText(facts, (va) => target.symbolic(va)) : '(no instruction)',
       length: facts?.length ?? 0,
       mnemonic: facts?.mnemonic,
       effects,

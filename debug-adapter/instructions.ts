@@ -1,5 +1,15 @@
 /** Decoding for display and stepping, by iced-x86. Its objects live in wasm memory and are freed here. */
-import { Decoder, DecoderOptions, FlowControl, Formatter, FormatterSyntax, Instruction, Mnemonic } from 'iced-x86';
+import {
+  Decoder,
+  DecoderOptions,
+  FlowControl,
+  Formatter,
+  FormatterSyntax,
+  Instruction,
+  Mnemonic,
+  OpKind,
+  Register,
+} from 'iced-x86';
 
 /** The longest instruction (SDM vol. 2, 2.3.11). */
 export const MAX_INSTRUCTION_BYTES = 15;
@@ -14,7 +24,7 @@ export interface InstructionFacts {
   readonly text: string;
   readonly mnemonic: Mnemonic;
   readonly flow: FlowControl;
-  /** Target of a direct near branch or call; address of a RIP-relative operand. */
+  /** Target of a direct near branch or call; address of a RIP-relative operand; displacement of one that holds an address. */
   readonly target?: bigint;
   /** CALL near or far. */
   readonly isCall: boolean;
@@ -55,7 +65,7 @@ export function instructionFacts(bytes: Uint8Array, va: bigint, bitness: Bitness
       ? instruction.ipRelMemoryAddress
       : branches && !entersKernel
         ? BigInt.asUintN(64, instruction.nearBranchTarget)
-        : undefined;
+        : addressInOperand(instruction);
     return {
       va,
       length: instruction.length,
@@ -70,6 +80,27 @@ export function instructionFacts(bytes: Uint8Array, va: bigint, bitness: Bitness
         (instruction.hasRepPrefix || instruction.hasRepePrefix || instruction.hasRepnePrefix),
     };
   });
+}
+
+/** The text with the symbol its target has, as objdump shows it. */
+export function symbolicText({ text, target }: InstructionFacts, symbolic: (va: bigint) => string | undefined): string {
+  const symbol = target === undefined ? undefined : symbolic(target);
+  return symbol ? `${text} <${symbol}>` : text;
+}
+
+/** Bytes of displacement from which on it may be an address, as of a table: `sys_call_table(,%rax,8)`. */
+const ADDRESS_DISPLACEMENT = 4;
+
+/** In a segment with a base, as that of the per-CPU area, a displacement is an offset. */
+const SEGMENTS_WITH_BASE: readonly Register[] = [Register.FS, Register.GS];
+
+function addressInOperand(instruction: Instruction): bigint | undefined {
+  const kinds = Array.from({ length: instruction.opCount }, (_, index) => instruction.opKind(index));
+  if (!kinds.includes(OpKind.Memory)) return undefined;
+  if (instruction.memoryDisplSize < ADDRESS_DISPLACEMENT || SEGMENTS_WITH_BASE.includes(instruction.memorySegment)) {
+    return undefined;
+  }
+  return BigInt.asUintN(64, instruction.memoryDisplacement);
 }
 
 /** AT&T syntax with plain hexadecimal numbers. Its settings never change, so one serves all. */

@@ -3,6 +3,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { DataBreakpoint } from '../emulator';
 import type { RunEnd } from './execution';
 import type { ExceptionText } from './exceptions';
+import { symbolicText } from './instructions';
 import { hex } from './memory';
 import type { SpontaneousStop } from './stepping/demands';
 import type { Target } from './target';
@@ -72,6 +73,7 @@ function dataBreakpointText(
 ): string {
   const where = target.symbolic(instruction);
   const what = target.symbolic(breakpoint.va);
-  const text = target.instructionAt(instruction)?.text ?? '';
+  const facts = target.instructionAt(instruction);
+  const text = facts ? symbolicText(facts, (va) => target.symbolic(va)) : '';
   return `${what ?? hex(breakpoint.va)} was ${access === 'read' ? 'read' : 'written'} by ${hex(instruction)}${where ? ` <${where}>` : ''}: ${text}`;
 }

@@ -49,6 +49,8 @@ describe('system-call journeys', () => {
     const pushes = write.instructions.filter(({ text, phase }) => phase === 'entry' && text.startsWith('push'));
     assert.equal(pushes.length, 21);
     assert.ok(pushes.every(({ effects }) => effects.some(({ target }) => target.startsWith('[0xffff'))));
+    const symbols = write.instructions.map(({ text }) => /<(.*)>$/.exec(text)?.[1]);
+    for (const name of ['do_syscall_64', 'sys_call_table']) assert.ok(symbols.includes(name), name);
     const last = write.instructions.at(-1);
     assert.equal(last?.text, 'sysretq');
     assert.deepEqual([...new Set(write.instructions.map(({ phase }) => phase))], ['entry', 'dispatch', 'exit']);
