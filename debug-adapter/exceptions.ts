@@ -4,16 +4,18 @@
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { SystemCallGate } from '../emulator';
+import { SYSCALLS_64 } from '../toolchain';
 import { CPU_EXCEPTIONS, cpuException, describeErrorCode } from './cpu-exceptions';
-import { AdapterError } from './errors';
+import { AdapterError, closest } from './errors';
 import { evaluationContext, type ExtraNames } from './evaluation';
+import { bareNames, parseCondition } from './expressions/condition';
 import { evaluateCondition } from './expressions/evaluator';
-import { parseExpression } from './expressions/parser';
+import { symbolicText } from './instructions';
 import { hex } from './memory';
 import { errnoNote } from './pt-regs';
 import { explainShutdown } from './shutdown';
 import type { SpontaneousStop } from './stepping/demands';
-import { currentSystemCall, describeArguments, type SystemCall } from './system-calls';
+import { currentSystemCall, describeArguments, systemCallNames, type SystemCall } from './system-calls';
 import type { Target } from './target';
 
 const ENTRY = 'system-call-entry';
@@ -21,6 +23,9 @@ const EXIT = 'system-call-exit';
 
 const CALL_CONDITION =
   'A call name or number (write, 1), several (read,write), or an expression over nr, its arguments by name (fd == 1), arg1…arg6';
+
+/** Names only some calls give meaning to. */
+const PARAMETER_NAMES = new Set(SYSCALLS_64.flatMap(({ parameters }) => parameters.map(({ name }) => name)));
 
 /** The filters a client shows, as a capability. */
 export const EXCEPTION_FILTERS: DebugProtocol.ExceptionBreakpointsFilter[] = [
@@ -78,7 +83,7 @@ export class Exceptions {
         return { verified: false, message: `There is no exception filter "${filterId}".` };
       }
       try {
-        if (condition && callNames(condition) === undefined) parseExpression(condition);
+        if (condition) this.check(filterId, condition);
       } catch (error) {
         if (!(error instanceof AdapterError)) throw error;
         return { verified: false, message: error.message };
@@ -90,9 +95,23 @@ export class Exceptions {
     stopOn.exceptions.clear();
     for (const { vector } of CPU_EXCEPTIONS) if (this.filters.has(`exception-${vector}`)) stopOn.exceptions.add(vector);
     stopOn.systemCallExit = this.stopsAtSystemCallExit;
-    // An exit is judged by the call it belongs to, which only its entry tells.
-    stopOn.systemCallEntry = this.filters.has(ENTRY) || this.filters.get(EXIT)?.condition !== undefined;
+    // An exit is named and judged by the call it belongs to, which only its entry tells.
+    stopOn.systemCallEntry = this.filters.has(ENTRY) || this.filters.has(EXIT);
     return answers;
+  }
+
+  /** Throws AdapterError for a condition that can never hold. */
+  private check(filterId: string, condition: string): void {
+    const names = filterId === ENTRY || filterId === EXIT ? callNames(condition) : undefined;
+    if (!names) {
+      parseCondition(condition);
+      return;
+    }
+    const known = systemCallNames(this.target);
+    const unknown = names.find((name) => !known.includes(name) && !/^\d+$/.test(name));
+    if (unknown === undefined) return;
+    const near = closest(unknown, known);
+    throw new AdapterError(`There is no system call "${unknown}".${near ? ` Did you mean ${near}?` : ''}`);
   }
 
   get stopsAtSystemCallExit(): boolean {
@@ -131,6 +150,9 @@ export class Exceptions {
       if (parameter) extra.set(parameter.name, value);
     });
     if (phase === 'exit') extra.set('result', this.target.state.gpr[0]);
+    // `fd == 1` cannot hold for a call that has no fd.
+    if (bareNames(parseCondition(condition)).some((name) => !extra.has(name) && PARAMETER_NAMES.has(name)))
+      return false;
     return this.holds(condition, extra);
   }
 
@@ -159,9 +181,11 @@ function describeException(
   const { mnemonic, name, explanation } = cpuException(vector);
   const { rip, cpl } = target.state;
   const where = target.symbolic(rip);
+  const facts = target.instructionAt(rip);
+  const instruction = facts ? symbolicText(facts, (va) => target.symbolic(va)) : 'no instruction';
   const lines = [
     explanation,
-    `At ${hex(rip)}${where ? ` <${where}>` : ''} in ring ${cpl}: ${target.instructionAt(rip)?.text ?? 'no instruction'}`,
+    `At ${hex(rip)}${where ? ` <${where}>` : ''} in ring ${cpl}: ${instruction}`,
     ...(errorCode === undefined ? [] : [sentence(describeErrorCode(vector, errorCode))]),
     ...(faultAddress === undefined ? [] : [`Address (CR2): ${hex(faultAddress)}${symbolIn(target, faultAddress)}`]),
     'The processor has not delivered it yet; a step goes to its handler.',

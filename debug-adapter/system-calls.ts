@@ -1,5 +1,5 @@
 /** The kernel's system-call table and the call in progress (`ringside/syscallTable`). */
-import { syscall64, syscallNamed, type SyscallParameter } from '../toolchain';
+import { syscall64, SYSCALLS_64, syscallNamed, type SyscallParameter } from '../toolchain';
 import { describeNumber, stringAt } from './expressions/format';
 import { hex } from './memory';
 import type { SyscallRow, SyscallTableResponse } from './protocol';
@@ -75,6 +75,12 @@ function tableEntry(target: Target, number: number, address: bigint, compat: boo
 
 function callName(handler: string): string {
   return handler.replace(/^(__x64_|__ia32_|__se_|__do_)?(compat_)?sys_/, '');
+}
+
+/** Every name by which a call can be meant: those of this kernel's tables and of Linux. */
+export function systemCallNames(target: Target): string[] {
+  const entries = [...systemCallTable(target, false), ...systemCallTable(target, true)];
+  return [...new Set([...entries, ...SYSCALLS_64].map(({ name }) => name))];
 }
 
 /** The name of call `number` of this kernel, or else of Linux. */

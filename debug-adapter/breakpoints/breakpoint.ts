@@ -1,4 +1,5 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { parseCondition } from '../expressions/condition';
 import { parseExpression } from '../expressions/parser';
 import { HitCondition } from './hit-count';
 
@@ -28,7 +29,7 @@ export function parseRequest({ condition, hitCondition, logMessage }: Breakpoint
   hits: HitCondition | undefined;
   logMessage: string | undefined;
 } {
-  if (condition) parseExpression(condition);
+  if (condition) parseCondition(condition);
   if (logMessage) for (const { expression } of logParts(logMessage)) if (expression) parseExpression(expression);
   return {
     condition: condition || undefined,

@@ -85,8 +85,29 @@ describe('exceptions', () => {
     assert.match(await client.evaluate('rip'), /<back_in_ring_3>/);
   });
 
+  it('should name the call at its exit without a condition too', async () => {
+    await client.launchToEntry();
+    await filter('system-call-exit');
+    assert.equal((await client.run('continue')).text, 'write returned 15 (SYSRET)');
+  });
+
+  it('should not hold for a call that has no such argument', async () => {
+    await client.launchToEntry();
+    await filter('system-call-entry', 'status == 0');
+    assert.equal((await client.run('continue')).text, 'exit(status = 0) by SYSCALL');
+    assert.equal(client.takeOutput('console'), '');
+  });
+
   it('should refuse unknown filters and conditions that are none', async () => {
     await client.launchToEntry();
+    const refusal = async (filterId: string, condition?: string): Promise<string | undefined> =>
+      (await filter(filterId, condition)).breakpoints?.[0].message;
+    assert.match(
+      (await refusal('system-call-entry', 'read,writ')) ?? '',
+      /no system call "writ". Did you mean write\?/,
+    );
+    assert.match((await refusal('system-call-entry', 'fd = 1')) ?? '', /compare with ==/);
+    assert.equal(await refusal('system-call-exit', 'read, 999'), undefined);
     assert.match((await filter('nothing')).breakpoints?.[0].message ?? '', /There is no exception filter/);
     assert.match((await filter('exception-14', '1 +')).breakpoints?.[0].message ?? '', /expected instead of the end/);
   });
