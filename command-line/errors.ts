@@ -11,6 +11,8 @@ export const enum ExitCode {
   INSTRUCTION_LIMIT = 4,
   TRIPLE_FAULT = 6,
   HALTED = 8,
+  /** `run` could not even begin: 1 would be a guest that wrote 0. */
+  NOT_RUN = 10,
 }
 
 /** The command line itself is wrong; `hint` says what to write instead. */

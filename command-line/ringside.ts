@@ -19,7 +19,8 @@ export async function ringside(args: readonly string[], terminal: Terminal): Pro
   try {
     return await dispatch(args, terminal);
   } catch (error) {
-    return failed(error, terminal);
+    const found = Object.hasOwn(COMMANDS, args[0] ?? '') ? await command(args[0]) : undefined;
+    return failed(error, terminal, found?.failureCode ?? ExitCode.FAILURE);
   }
 }
 
@@ -63,7 +64,7 @@ async function overview(): Promise<string> {
 }
 
 /** Errors of the rooms below say what is wrong and what helps; a mistake in this program itself is named as such. */
-function failed(error: unknown, terminal: Terminal): number {
+function failed(error: unknown, terminal: Terminal, failureCode: number): number {
   if (error instanceof UsageError) {
     terminal.error(`ringside: ${error.message}${error.hint === undefined ? '' : `\n${error.hint}`}`);
     return ExitCode.USAGE;
@@ -73,5 +74,5 @@ function failed(error: unknown, terminal: Terminal): number {
   if (!(error instanceof CommandError) || message !== '') {
     terminal.error(`ringside: ${isMistake ? 'internal error: ' : ''}${message}`);
   }
-  return ExitCode.FAILURE;
+  return failureCode;
 }

@@ -34,17 +34,18 @@ const description = {
       'Exit code:',
       '  odd  the guest ended the run: (value << 1) | 1 of what it wrote to the debug-exit port 0xf4 (low 8 bits)',
       `  ${ExitCode.SUCCESS}    HLT with --until-hlt`,
-      `  ${ExitCode.FAILURE}    the image could not be built or loaded (a message tells; nothing was run)`,
       `  ${ExitCode.USAGE}    the command line is wrong`,
       `  ${ExitCode.INSTRUCTION_LIMIT}    --max-instructions were executed`,
       `  ${ExitCode.TRIPLE_FAULT}    triple fault`,
       `  ${ExitCode.HALTED}    HLT that nothing can end, without --until-hlt`,
+      `  ${ExitCode.NOT_RUN}   the image could not be built or loaded (a message tells; nothing was run)`,
     ].join('\n'),
   ],
 } as const satisfies CommandDescription;
 
 export const runCommand: Command = {
   description,
+  failureCode: ExitCode.NOT_RUN,
   async run(args, terminal) {
     const { operand: program, given } = parseOneOperand(description, args);
     const limit = given['max-instructions'];

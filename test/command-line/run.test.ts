@@ -198,7 +198,7 @@ describe('ringside run', () => {
   it('prints errors of a source with file, line, column and the macro expansions', async () => {
     const source = folder.write('wrong.S', '.macro M\n\tbadly\n.endm\n\tM\n');
     const { code, error } = await run(['run', source]);
-    assert.equal(code, 1);
+    assert.equal(code, 10);
     assert.match(error, /wrong\.S:2:2: error: 'badly'/);
     assert.match(error, /wrong\.S:4:2: note: in the expansion of macro 'M'/);
   });
@@ -213,7 +213,7 @@ describe('ringside run', () => {
     ];
     for (const [options, message] of cases) {
       const { code, error } = await run(['run', image, ...options]);
-      assert.equal(code, 1, options.join(' '));
+      assert.equal(code, 10, options.join(' '));
       assert.match(error, message);
       assert.doesNotMatch(error, /\n\s+at /, 'no stack trace');
     }
