@@ -10,6 +10,7 @@ import {
 } from '../emulator';
 import { AdapterError } from './errors';
 import { CR0_FIELDS, CR4_FIELDS, EFER_FIELDS, RFLAGS_FIELDS, fieldValue, withField, type BitField } from './fields';
+import { hex } from './memory';
 
 export type RegisterGroup = 'general' | 'flags' | 'segments' | 'control' | 'msr';
 
@@ -307,7 +308,8 @@ export function writeRegister(machine: Machine, register: Register, value: bigin
     throw new AdapterError(`${register.name} cannot be set. ${register.readOnlyReason ?? ''}`.trim());
   const unsigned = BigInt.asUintN(register.bits, value);
   if (unsigned !== value && BigInt.asIntN(register.bits, value) !== value) {
-    throw new AdapterError(`${value} does not fit the ${register.bits} bits of ${register.name}.`);
+    const bits = `${register.bits} bit${register.bits === 1 ? '' : 's'}`;
+    throw new AdapterError(`${value < 0n ? value : hex(value)} does not fit the ${bits} of ${register.name}.`);
   }
   register.write(machine, unsigned);
 }

@@ -32,6 +32,8 @@ export class RingsideSession extends DebugSession {
   /** DAP `noDebug`: run the program, stop nowhere. */
   private noDebug = false;
   private nextBreakpointId = 1;
+  /** While a set request is replayed: the ids the client knows its breakpoints by. */
+  private knownBreakpointIds: number[] = [];
   /** Set requests since the launch, replayed on the machine of a restart; by what they replace. */
   private readonly breakpointRequests = new Map<string, () => DebugProtocol.Breakpoint[]>();
   private readonly decoder = new TextDecoder();
@@ -165,7 +167,7 @@ export class RingsideSession extends DebugSession {
         exited: (status) => this.exited(status),
         log: (text, location) => this.log(text, location),
       },
-      () => this.nextBreakpointId++,
+      () => this.knownBreakpointIds.shift() ?? this.nextBreakpointId++,
       readSource,
     );
   }
@@ -253,7 +255,13 @@ export class RingsideSession extends DebugSession {
   private setBreakpoints(what: string, set: (debuggee: Debuggee) => DebugProtocol.Breakpoint[]): Body {
     if (this.noDebug) return { breakpoints: [] };
     const breakpoints = set(this.ready);
-    this.breakpointRequests.set(what, () => set(this.ready));
+    const ids = breakpoints.flatMap(({ id }) => id ?? []);
+    this.breakpointRequests.set(what, () => {
+      this.knownBreakpointIds = [...ids];
+      const replayed = set(this.ready);
+      this.knownBreakpointIds = [];
+      return replayed;
+    });
     return { breakpoints };
   }
 

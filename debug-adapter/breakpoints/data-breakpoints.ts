@@ -28,7 +28,7 @@ export function dataBreakpointInfo(
 ): DebugProtocol.DataBreakpointInfoResponse['body'] {
   if (!place) return { dataId: null, description: `${name} is not in memory, so its changes cannot be watched.` };
   const symbol = target.symbolic(place.va);
-  const description = `${place.length} bytes at ${hex(place.va)}${symbol ? ` <${symbol}>` : ''}`;
+  const description = `${place.length} byte${place.length === 1 ? '' : 's'} at ${hex(place.va)}${symbol ? ` <${symbol}>` : ''}`;
   return { dataId: `${hex(place.va)}:${place.length}`, description, accessTypes: ACCESS_TYPES, canPersist: true };
 }
 

@@ -64,7 +64,8 @@ export function assign(place: Place, type: ValueType, value: bigint, context: Ev
 function valueOf(expression: Expression, context: EvaluationContext): Value {
   switch (expression.kind) {
     case 'number':
-      if (expression.value >> 64n !== 0n) throw new ExpressionError(`${expression.value} does not fit 64 bits`);
+      if (expression.value >> 64n !== 0n)
+        throw new ExpressionError(`0x${expression.value.toString(16)} does not fit 64 bits`);
       return expression.value > 0x7fffffffffffffffn
         ? { value: wrap(expression.value, U64), type: U64 }
         : { value: expression.value, type: S64 };
