@@ -4,6 +4,7 @@ import {
   AdapterError,
   BuildError,
   closest,
+  formatOf,
   loadTarget,
   msrRegister,
   parseMemorySize,
@@ -15,7 +16,6 @@ import {
   type TargetOptions,
 } from '../debug-adapter';
 import { CPU_MODELS, hasMultibootHeader } from '../emulator';
-import { isElf } from '../toolchain';
 import { diagnosticLines } from './diagnostics';
 import { CommandError, UsageError } from './errors';
 import { readBytes } from './files';
@@ -76,7 +76,7 @@ export function targetOf(
   const entry = given.entry === undefined ? undefined : parseNumber('--entry', given.entry);
   const registers = given.set.map(parseSetting);
   if (given.memory !== undefined) checkUsage('--memory', () => parseMemorySize(given.memory ?? ''));
-  const format = formatOf(program, parseChoice('--format', given.format ?? 'auto', FORMATS));
+  const format = formatFor(program, parseChoice('--format', given.format ?? 'auto', FORMATS));
   const bare = options.bare || mode !== undefined || loadAddress !== undefined || entry !== undefined;
   const kernel = kernelFor(program, given, format, bare);
   checkModel(given.cpu);
@@ -132,13 +132,10 @@ function checkImageOptions(given: GivenTarget, format: ImageFormat): void {
 }
 
 /** What `auto` means for this file. */
-function formatOf(program: string, format: (typeof FORMATS)[number]): ImageFormat {
+function formatFor(program: string, format: (typeof FORMATS)[number]): ImageFormat {
   if (format !== 'auto') return format;
-  if (statSync(program, { throwIfNoEntry: false })?.isDirectory() === true || /\.(?:s|asm)$/i.test(program))
-    return 'asm';
-  const bytes = readBytes(program);
-  if (hasMultibootHeader(bytes)) return 'multiboot';
-  return isElf(bytes) ? 'elf' : 'flat';
+  const told = formatOf(program);
+  return told !== 'asm' && hasMultibootHeader(readBytes(program)) ? 'multiboot' : told;
 }
 
 function kernelFor(program: string, given: GivenTarget, format: ImageFormat, bare: boolean): string | undefined {

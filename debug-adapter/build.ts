@@ -45,12 +45,32 @@ const SOURCE = /\.(s|asm)$/i;
 /** More errors than this are counted, not shown. */
 const SHOWN_ERRORS = 10;
 const ET_REL = 1;
+const PT_INTERP = 3;
 
 /** The format a file's name and content say. */
 export function formatOf(path: string): ImageFormat {
   const file = checkedPath(path);
   if (statSync(file).isDirectory() || SOURCE.test(file)) return 'asm';
-  return isElf(readBytes(file)) ? 'elf' : 'flat';
+  const bytes = readBytes(file);
+  if (isElf(bytes)) return 'elf';
+  if (/\.elf$/i.test(file))
+    throw new AdapterError(`${file} is not an ELF file, though its name says so. Build it again.`);
+  if (isText(bytes)) {
+    throw new AdapterError(
+      `${file} is a text, not an image: give an assembly source (.S, .s or .asm), or what a compiler and linker make of it.`,
+    );
+  }
+  return 'flat';
+}
+
+/** Whether a file without a telling name is text: no image of machine code is valid UTF-8 without control characters. */
+function isText(bytes: Uint8Array): boolean {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return /\n/.test(text) && /^[^\p{Cc}]*$/u.test(text.replace(/[\t\n\r\f]/g, ''));
+  } catch {
+    return false;
+  }
 }
 
 /** Text of a source file, or undefined; for the preprocessor and for listings. */
@@ -117,6 +137,11 @@ function readImage(path: string, role: Image['role'], bytes: Uint8Array): Image 
   try {
     const elf = readElf(bytes);
     if (elf.type === ET_REL) throw new AdapterError(`${path} is an object file: link it into an executable first.`);
+    if (elf.segments.some(({ type }) => type === PT_INTERP)) {
+      throw new AdapterError(
+        `${path} is dynamically linked, and there is no dynamic loader here. Link it statically, as gcc -nostdlib -static does.`,
+      );
+    }
     return imageOf(path, role, bytes, elf);
   } catch (error) {
     if (error instanceof ElfError) throw new AdapterError(`${path}: ${error.message}`);

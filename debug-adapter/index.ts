@@ -1,5 +1,5 @@
 /** The debug adapter's face for the command line and for tests; the extension starts main.ts and takes protocol.ts. */
-export { BuildError, type ImageFormat } from './build';
+export { BuildError, formatOf, type ImageFormat } from './build';
 export { defaultKernel } from './default-kernel';
 export { AdapterError, closest } from './errors';
 export type { Image } from './image';

@@ -1,5 +1,6 @@
 /** The generated listings of a session's images, by the path under which clients know them. */
-import { basename } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { imageListing, type Listing } from '../toolchain';
 import { AdapterError } from './errors';
@@ -27,8 +28,15 @@ export function makeListing(
   sourceText: (file: string) => string | undefined,
 ): Listing | undefined {
   if (!image.elf) return undefined;
-  const options = { name: basename(image.path), sourceText };
+  const folder = statSync(image.path, { throwIfNoEntry: false })?.isDirectory() ? image.path : dirname(image.path);
+  const options = { name: basename(image.path), sourceText, displayPath: (file: string) => nearPath(folder, file) };
   return imageListing(image.elf, image.debugInfo ? { ...options, debugInfo: image.debugInfo } : options);
+}
+
+/** `file` as seen from `folder`, unless that is farther than a neighbouring folder. */
+function nearPath(folder: string, file: string): string {
+  const near = relative(folder, file);
+  return isAbsolute(file) && !near.startsWith(join('..', '..')) ? near : file;
 }
 
 export class Listings {

@@ -217,7 +217,8 @@ describe('ringside run', () => {
       assert.match(error, message);
       assert.doesNotMatch(error, /\n\s+at /, 'no stack trace');
     }
-    assert.match((await run(['run', folder.file('missing')])).error, /missing: there is no such file/);
+    assert.match((await run(['run', folder.file('missing')])).error, /There is no file .*missing/);
+    assert.match((await run(['run', folder.write('hello.c', 'int main;\n')])).error, /hello\.c is a text, not an image/);
     assert.match((await run(['run', folder.write('empty.bin', '')])).error, /empty/);
     const truncated = Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1, 1);
     assert.match((await run(['run', folder.write('cut.elf', truncated)])).error, /cut\.elf.*truncated/);

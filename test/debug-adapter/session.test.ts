@@ -109,13 +109,16 @@ describe('session', () => {
   it('should restart with the breakpoints still in force', async () => {
     await client.launchToEntry({ kernel: KERNEL });
     const line = lineOf(join(KERNEL, 'entry_64.S'), 'pushq	$__USER_DS');
-    await client.send('setBreakpoints', { source: { path: join(KERNEL, 'entry_64.S') }, breakpoints: [{ line }] });
+    const source = { path: join(KERNEL, 'entry_64.S') };
+    const { id } = (await client.send('setBreakpoints', { source, breakpoints: [{ line }] })).breakpoints[0];
+    await client.send('setFunctionBreakpoints', { breakpoints: [{ name: 'nothing' }] });
     await client.run('continue');
     const stopped = client.stopped();
     await client.send('restart', {});
     assert.equal((await stopped).reason, 'entry');
     assert.match(await client.evaluate('rip'), /<_start>/);
-    await client.run('continue');
+    // The client knows its breakpoints by the ids of before.
+    assert.deepEqual((await client.run('continue')).hitBreakpointIds, [id]);
     assert.equal(await client.where(), `entry_SYSCALL_64 entry_64.S:${line}`);
   });
 
@@ -239,6 +242,8 @@ describe('bad input', () => {
       /truncated: .*ends|truncated/,
     );
     await fails({ program: write('text.bin', 'hello') }, /is no program a kernel can start/);
+    await fails({ program: write('hello.c', 'int main;\n') }, /is a text, not an image: give an assembly source/);
+    await fails({ program: write('hello.elf', '\x7fELG') }, /is not an ELF file, though its name says so/);
     await fails({ program: HELLO, kernel: write('kernel.bin', 'hello') }, /has no multiboot header/);
   });
 

@@ -176,6 +176,7 @@ describe('requests of the views', () => {
     const row = lines.find(({ line }) => text.split('\n')[line - 1].includes('syscall'));
     assert.equal(row?.length, 2);
     assert.match(row?.location?.path ?? '', /hello\.S$/);
+    assert.match(text, /^# hello\.S:\d+ /m);
     assert.equal((await client.send('source', { source: { path }, sourceReference: 0 })).content, text);
     const { sources } = await client.send('loadedSources', {});
     assert.ok(sources.some((source) => source.path === path));
