@@ -93,12 +93,12 @@ export class Engine {
 
   addDataBreakpoint(breakpoint: DataBreakpoint): void {
     this.processor.watch.add(breakpoint);
-    this.processor.tlb.flush();
+    this.processor.spaces.flushTlbs();
   }
 
   removeDataBreakpoint(breakpoint: DataBreakpoint): void {
     this.processor.watch.remove(breakpoint);
-    this.processor.tlb.flush();
+    this.processor.spaces.flushTlbs();
   }
 
   /** See `Machine.run`. */

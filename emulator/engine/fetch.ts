@@ -1,5 +1,4 @@
 /** Fetches and decodes guest code: canonical and limit checks, translation for fetching, instructions that cross pages. */
-import type { Cpu } from '../cpu/cpu';
 import { GuestException, Vector } from '../cpu/exceptions';
 import { PageAccess } from '../cpu/paging';
 import { decode, type DecodeFailure } from '../isa/decoder';
@@ -7,7 +6,7 @@ import type { Instruction } from '../isa/instruction';
 import { PAGE_BYTES } from '../memory';
 import type { CodeFetcher, Fetched } from './code-cache';
 import type { Mode } from './mode';
-import type { Tlb } from './tlb';
+import type { Processor } from './processor';
 
 const LONGEST_INSTRUCTION = 15;
 
@@ -16,8 +15,7 @@ export class Fetcher implements CodeFetcher {
   private readonly joined = new Uint8Array(2 * LONGEST_INSTRUCTION);
 
   constructor(
-    private readonly cpu: Cpu,
-    private readonly tlb: Tlb,
+    private readonly cpu: Processor,
     /** `DecoderFeature` bits of the CPU model. */
     private readonly features: number,
   ) {}
@@ -28,13 +26,13 @@ export class Fetcher implements CodeFetcher {
     const vaHigh = Number((linear >> 32n) & 0xffffffffn) | 0;
     if (mode.codeSize === 64 && vaHigh >> 15 !== 0 && vaHigh >> 15 !== -1) throw new GuestException(Vector.GP, 0);
     const user = this.cpu.state.cpl === 3;
-    const known = this.tlb.fetch(user, vaHigh, vaLow);
+    const known = this.cpu.tlb.fetch(user, vaHigh, vaLow);
     if (known >= 0) return known;
     const { paging } = this.cpu;
     if (!paging.walk(vaHigh, vaLow, PageAccess.FETCH | (user ? PageAccess.USER : 0))) {
       throw new GuestException(Vector.PF, paging.errorCode, linear);
     }
-    this.tlb.fillFetch(user, vaHigh, vaLow, paging.page);
+    this.cpu.tlb.fillFetch(user, vaHigh, vaLow, paging.page);
     return paging.page;
   }
 

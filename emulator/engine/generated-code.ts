@@ -50,17 +50,17 @@ export class GeneratedCode {
     stages: EngineStages,
     architectural: (record: number) => number,
   ) {
-    const { memory, tlb, jumps } = processor;
+    const { memory, spaces } = processor;
     const { linear } = memory;
     this.i32 = new Int32Array(linear.buffer, 0, 256);
     const supports = (mnemonic: string): boolean => processor.supports(mnemonic);
-    this.fetcher = new Fetcher(processor, tlb, decoderFeatures);
+    this.fetcher = new Fetcher(processor, decoderFeatures);
     this.lowering = new Lowering(linear, interpreter.table, supports);
     this.code = new CodeCache(memory, this.lowering, this.fetcher, {
-      pageHoldsCode: (page) => tlb.forbidWrites(page * 4096),
-      blockDropped: (rip, record) => jumps.forget(rip, record),
+      pageHoldsCode: (page) => spaces.forbidWrites(page * 4096),
+      blockDropped: (rip, record) => spaces.forgetJump(rip, record),
       everythingDropped: () => {
-        jumps.flush();
+        spaces.flushJumps();
         this.compiler?.forget();
       },
       regionBroken: (region) => this.compiler?.drop(region),

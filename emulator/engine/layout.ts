@@ -48,7 +48,6 @@ export const TLB_ENTRY_BYTES = 16;
 export const TLB_PAIR_BYTES = 2 * TLB_ENTRIES * TLB_ENTRY_BYTES;
 /** Pairs: see `TlbPair`. */
 export const TLB_PAIRS = 4;
-export const TLB = 0x10000;
 
 /** Direct-mapped cache RIP -> record, for transfers that cannot be linked. An entry: i64 RIP, i32 record, i32 unused. */
 export const JUMP_CACHE_ENTRIES = 4096;
@@ -56,12 +55,16 @@ export const JUMP_CACHE_ENTRY_BYTES = 16;
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * JUMP_CACHE_ENTRY_BYTES;
 /** One for each of: ring 3 in 64-bit mode, ring 0 in 64-bit mode, ring 3 in compatibility mode, all else. */
 export const JUMP_CACHES = 4;
-export const JUMP_CACHE = 0x40000;
+
+/** TLBs and jump caches of the address spaces used last: switching among them with CR3 and PCIDs keeps what is known. */
+export const ADDRESS_SPACES = 4;
+export const ADDRESS_SPACE = 0x10000;
+export const ADDRESS_SPACE_BYTES = TLB_PAIRS * TLB_PAIR_BYTES + JUMP_CACHES * JUMP_CACHE_BYTES;
 
 /** Pre-decoded records, see records.ts. */
-export const RECORDS = 0x100000;
+export const RECORDS = 0x200000;
 export const RECORD_BYTES = 32;
-export const RECORD_ARENA_BYTES = 31 << 20;
+export const RECORD_ARENA_BYTES = 30 << 20;
 
 /** Guest physical address 0. */
 export const RAM = RECORDS + RECORD_ARENA_BYTES;

@@ -8,7 +8,7 @@ import { PAGE_BYTES } from '../memory';
 import type { Block, CodeCache } from './code-cache';
 import * as layout from './layout';
 import type { Processor } from './processor';
-import { TlbPair, type Tlb } from './tlb';
+import { TlbPair } from './tlb';
 import type { Watch } from './watch';
 
 /** The access must be redone by executing its instruction alone: it writes its own block, or touches watched memory. */
@@ -27,7 +27,6 @@ export class MemoryAccess {
   /** Linear address of the access that failed with NOT_CANONICAL. */
   faultAddress = 0n;
 
-  private readonly tlb: Tlb;
   private readonly watch: Watch;
   private readonly bytes: Uint8Array;
   private readonly scratch: DataView;
@@ -41,7 +40,6 @@ export class MemoryAccess {
     private readonly cpu: Processor,
     private readonly code: CodeCache,
   ) {
-    this.tlb = cpu.tlb;
     this.watch = cpu.watch;
     const { linear } = cpu.memory;
     this.bytes = new Uint8Array(linear.buffer);
@@ -93,9 +91,9 @@ export class MemoryAccess {
       return layout.SCRATCH;
     }
     if (this.mayEnter(vaLow, vaHigh)) {
-      this.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, false);
+      this.cpu.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, false);
       if (this.cpu.paging.writable && !this.cpu.memory.codePages[page / PAGE_BYTES]) {
-        this.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
+        this.cpu.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
       }
     }
     return layout.RAM + page + offset;
@@ -118,7 +116,7 @@ export class MemoryAccess {
     }
     if (memory.codePages[page / PAGE_BYTES] && !this.makeRoom(page + offset, size, record)) return 0;
     if (this.mayEnter(vaLow, vaHigh) && !memory.codePages[page / PAGE_BYTES]) {
-      this.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
+      this.cpu.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
     }
     return layout.RAM + page + offset;
   }

@@ -12,10 +12,10 @@ import type { Bus } from '../devices/bus';
 import { requiredFeature } from '../isa/features';
 import { Seg } from '../isa/instruction';
 import type { PhysicalMemory } from '../memory';
-import { JumpCache } from './jump-cache';
+import { AddressSpaces } from './address-spaces';
 import * as layout from './layout';
 import { Modes, type Mode } from './mode';
-import { Tlb, TlbPair } from './tlb';
+import { TlbPair, type Tlb } from './tlb';
 import { Watch } from './watch';
 
 /** What the engine needs to know of clocks and devices. */
@@ -36,8 +36,7 @@ export class Processor implements Cpu, TranslationCache {
   instructionAddress = 0n;
   nextAddress = 0n;
 
-  readonly tlb: Tlb;
-  readonly jumps: JumpCache;
+  readonly spaces: AddressSpaces;
   readonly watch = new Watch();
   mode: Mode;
   /** The TLB tables in force. */
@@ -53,8 +52,6 @@ export class Processor implements Cpu, TranslationCache {
 
   private readonly modes = new Modes();
   private jumpCache = 0;
-  /** What each jump cache holds code of: mode and privilege. */
-  private readonly jumpCacheOwner: number[] = [];
   /** The control registers that the cached translations go by; a debugger may set them as well as the guest. */
   private translated = { cr3: 0n, cr0: -1, cr4: -1, efer: -1 };
   private readonly i32: Int32Array;
@@ -71,8 +68,7 @@ export class Processor implements Cpu, TranslationCache {
     this.i32 = new Int32Array(linear.buffer, 0, 256);
     this.u64 = new BigUint64Array(linear.buffer, 0, 128);
     this.paging = new Paging(this.state, memory, bus, model);
-    this.tlb = new Tlb(linear);
-    this.jumps = new JumpCache(linear);
+    this.spaces = new AddressSpaces(linear);
     this.mode = this.modes.of(this.state);
   }
 
@@ -108,18 +104,21 @@ export class Processor implements Cpu, TranslationCache {
     }
   }
 
+  /** Translations of the current address space. */
+  get tlb(): Tlb {
+    return this.spaces.current.tlb;
+  }
+
   flush(_keepGlobal: boolean): void {
-    this.tlb.flush();
-    this.jumps.flush();
+    this.spaces.flush();
   }
 
   flushPage(va: bigint): void {
-    this.tlb.flushPage(Number((va >> 32n) & 0xffffffffn), Number(va & 0xffffffffn));
-    this.jumps.flush();
+    this.spaces.flushPage(Number((va >> 32n) & 0xffffffffn), Number(va & 0xffffffffn));
   }
 
-  flushPcid(_pcid: number): void {
-    this.flush(true);
+  flushPcid(pcid: number): void {
+    this.spaces.flushPcid(pcid);
   }
 
   /** Makes everything that depends on the processor's mode agree with the state. */
@@ -128,14 +127,11 @@ export class Processor implements Cpu, TranslationCache {
     const { state } = this;
     this.mode = this.modes.of(state);
     const { translated } = this;
-    const same =
-      state.cr3 === translated.cr3 &&
-      state.cr0 === translated.cr0 &&
-      state.cr4 === translated.cr4 &&
-      state.efer === translated.efer;
-    if (!same) {
+    const sameRules = state.cr0 === translated.cr0 && state.cr4 === translated.cr4 && state.efer === translated.efer;
+    if (!sameRules || state.cr3 !== translated.cr3) {
       this.translated = { cr3: state.cr3, cr0: state.cr0, cr4: state.cr4, efer: state.efer };
-      this.flush(false);
+      if (!sameRules || !(state.cr4 & Cr4.PCIDE)) this.flush(false);
+      this.spaces.enter(state.cr4 & Cr4.PCIDE ? state.cr3 : 0n);
     }
     const alignmentChecked = state.cpl === 3 && (state.cr0 & Cr0.AM) !== 0;
     const ac = (alignmentChecked || (state.cr4 & Cr4.SMAP) !== 0) && state.flag(Flag.AC);
@@ -143,19 +139,21 @@ export class Processor implements Cpu, TranslationCache {
     if (state.cpl === 3) pair = ac && alignmentChecked ? TlbPair.CHECKED : TlbPair.USER;
     else pair = ac ? TlbPair.SUPERVISOR_AC : TlbPair.SUPERVISOR;
     this.pair = pair;
-    this.i32[layout.TLB_BASE >> 2] = Tlb.base(pair);
+    this.i32[layout.TLB_BASE >> 2] = this.tlb.base(pair);
 
     const user = state.cpl === 3;
     if (this.mode.codeSize === 64) this.jumpCache = user ? 0 : 1;
     else this.jumpCache = user ? 2 : 3;
     const owner = this.mode.id * 4 + state.cpl;
-    if (this.jumpCacheOwner[this.jumpCache] !== owner) {
-      this.jumpCacheOwner[this.jumpCache] = owner;
-      this.jumps.flushOne(this.jumpCache);
+    const { jumps, jumpCacheOwner } = this.spaces.current;
+    if (jumpCacheOwner[this.jumpCache] !== owner) {
+      jumpCacheOwner[this.jumpCache] = owner;
+      jumps.flushOne(this.jumpCache);
     }
-    this.i32[layout.JUMP_CACHE_BASE >> 2] = JumpCache.base(this.jumpCache);
+    this.i32[layout.JUMP_CACHE_BASE >> 2] = jumps.base(this.jumpCache);
     this.u64[layout.STACK_MASK >> 3] = state.segments[Seg.SS].big ? 0xffffffffn : 0xffffn;
-    if (this.watch.setGuestRanges(breakpointsEnabled(state) ? dataBreakpointRanges(state) : [])) this.tlb.flush();
+    if (this.watch.setGuestRanges(breakpointsEnabled(state) ? dataBreakpointRanges(state) : []))
+      this.spaces.flushTlbs();
   }
 
   /** RIP as the mode in force cuts it. */
@@ -165,6 +163,6 @@ export class Processor implements Cpu, TranslationCache {
 
   /** Lets generated code find `record` when it goes to `rip`. */
   enterJump(rip: bigint, record: number): void {
-    this.jumps.enter(this.jumpCache, rip, record);
+    this.spaces.current.jumps.enter(this.jumpCache, rip, record);
   }
 }

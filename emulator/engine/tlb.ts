@@ -1,5 +1,5 @@
 /**
- * The translations generated code uses (layout.ts, `TLB`): a read and a write table for each `TlbPair`, plus one for
+ * The translations generated code uses in one address space (layout.ts): a read and a write table for each `TlbPair`, plus one for
  * instruction fetches that only TypeScript looks at.
  */
 import { PAGE_BYTES } from '../memory';
@@ -20,6 +20,9 @@ const ENTRY_MASK = layout.TLB_ENTRIES - 1;
 const FETCH_ENTRIES = 512;
 const TWO_20 = 2 ** 20;
 
+/** Up to so many entries are forgotten one by one; beyond that whole tables are cleared. */
+const FEW = 512;
+
 export class Tlb {
   private readonly i32: Int32Array;
   private readonly bytes: Uint8Array;
@@ -30,50 +33,72 @@ export class Tlb {
   private readonly fetchPage = new Float64Array(2 * FETCH_ENTRIES);
   /** Pages of linear memory that may stand in a write table; spares `forbidWrites` the search. */
   private readonly written = new Set<number>();
+  /** What was entered since the last flush: addresses of entries, and indices of fetch entries. */
+  private filled: number[] = [];
+  private filledFetches: number[] = [];
 
-  constructor(memory: WebAssembly.Memory) {
+  /** `start`: where its tables are in linear memory. */
+  constructor(
+    memory: WebAssembly.Memory,
+    private readonly start: number,
+  ) {
     this.i32 = new Int32Array(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
     const template = new Int32Array(TABLE_BYTES / 4);
     for (let i = 0; i < layout.TLB_ENTRIES; i++) template[i * 4] = (i ^ 1) * PAGE_BYTES;
     this.empty = new Uint8Array(template.buffer);
-    this.flush();
+    this.clear();
   }
 
-  static base(pair: TlbPair): number {
-    return layout.TLB + pair * layout.TLB_PAIR_BYTES;
+  /** Where the tables of a pair are. */
+  base(pair: TlbPair): number {
+    return this.start + pair * layout.TLB_PAIR_BYTES;
+  }
+
+  private clear(): void {
+    for (let table = 0; table < 2 * layout.TLB_PAIRS; table++) {
+      this.bytes.set(this.empty, this.start + table * TABLE_BYTES);
+    }
   }
 
   flush(): void {
-    for (let table = 0; table < 2 * layout.TLB_PAIRS; table++) {
-      this.bytes.set(this.empty, layout.TLB + table * TABLE_BYTES);
+    if (this.filled.length > FEW) this.clear();
+    else {
+      for (const entry of this.filled) this.invalidateEntry(entry);
     }
-    this.fetchTag.fill(-1);
+    if (this.filledFetches.length > FEW) this.fetchTag.fill(-1);
+    else {
+      for (const slot of this.filledFetches) this.fetchTag[slot] = -1;
+    }
+    this.filled = [];
+    this.filledFetches = [];
     this.written.clear();
+  }
+
+  /** `entry`: its address in linear memory. */
+  private invalidateEntry(entry: number): void {
+    const index = ((entry - this.start) % TABLE_BYTES) / layout.TLB_ENTRY_BYTES;
+    this.i32[entry >> 2] = (index ^ 1) * PAGE_BYTES;
+    this.i32[(entry >> 2) + 1] = 0;
   }
 
   /** Forgets one page (linear address as halves) in all tables. */
   flushPage(vaHigh: number, vaLow: number): void {
     const index = (vaLow >>> 12) & ENTRY_MASK;
     for (let table = 0; table < 2 * layout.TLB_PAIRS; table++) {
-      this.invalidate(layout.TLB + table * TABLE_BYTES, index);
+      this.invalidateEntry(this.start + table * TABLE_BYTES + index * layout.TLB_ENTRY_BYTES);
     }
     const slot = (vaLow >>> 12) & (FETCH_ENTRIES - 1);
     const tag = pageNumber(vaHigh, vaLow);
     for (const entry of [slot, slot + FETCH_ENTRIES]) if (this.fetchTag[entry] === tag) this.fetchTag[entry] = -1;
   }
 
-  private invalidate(table: number, index: number): void {
-    const entry = (table + index * layout.TLB_ENTRY_BYTES) >> 2;
-    this.i32[entry] = (index ^ 1) * PAGE_BYTES;
-    this.i32[entry + 1] = 0;
-  }
-
   /** Enters a page of RAM: `page` is its physical address. */
   fill(pair: TlbPair, vaHigh: number, vaLow: number, page: number, write: boolean): void {
     const index = (vaLow >>> 12) & ENTRY_MASK;
-    const table = Tlb.base(pair) + (write ? TABLE_BYTES : 0);
-    const entry = (table + index * layout.TLB_ENTRY_BYTES) >> 2;
+    const address = this.base(pair) + (write ? TABLE_BYTES : 0) + index * layout.TLB_ENTRY_BYTES;
+    const entry = address >> 2;
+    if (this.filled.length <= FEW) this.filled.push(address);
     this.i32[entry] = vaLow & ~(PAGE_BYTES - 1);
     this.i32[entry + 1] = vaHigh;
     this.i32[entry + 2] = layout.RAM + page;
@@ -84,10 +109,10 @@ export class Tlb {
   forbidWrites(page: number): void {
     if (!this.written.delete(page)) return;
     for (let pair = 0; pair < layout.TLB_PAIRS; pair++) {
-      const table = Tlb.base(pair) + TABLE_BYTES;
+      const table = this.base(pair) + TABLE_BYTES;
       for (let index = 0; index < layout.TLB_ENTRIES; index++) {
-        const entry = (table + index * layout.TLB_ENTRY_BYTES) >> 2;
-        if (this.i32[entry + 2] === layout.RAM + page) this.invalidate(table, index);
+        const entry = table + index * layout.TLB_ENTRY_BYTES;
+        if (this.i32[(entry >> 2) + 2] === layout.RAM + page) this.invalidateEntry(entry);
       }
     }
   }
@@ -100,6 +125,7 @@ export class Tlb {
 
   fillFetch(user: boolean, vaHigh: number, vaLow: number, page: number): void {
     const slot = ((vaLow >>> 12) & (FETCH_ENTRIES - 1)) + (user ? FETCH_ENTRIES : 0);
+    if (this.filledFetches.length <= FEW) this.filledFetches.push(slot);
     this.fetchTag[slot] = pageNumber(vaHigh, vaLow);
     this.fetchPage[slot] = page;
   }
