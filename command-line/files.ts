@@ -1,5 +1,5 @@
 /** Files named on the command line. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { CommandError } from './errors';
 
 /** The file's bytes. Throws CommandError that names the file. */
@@ -9,6 +9,11 @@ export function readBytes(path: string): Uint8Array {
 
 export function writeFile(path: string, data: string | Uint8Array): void {
   guarded('write', path, () => writeFileSync(path, data));
+}
+
+/** The descriptor of a file that is overwritten. */
+export function openForWriting(path: string): number {
+  return guarded('write', path, () => openSync(path, 'w'));
 }
 
 /** The file's text, or undefined if there is none: for includes and listings. */

@@ -3,16 +3,8 @@ import { Gpr, readControlRegister, Seg, type Machine, type SegmentRegister } fro
 
 type Hex = `0x${string}`;
 
-interface SegmentDump {
-  readonly selector: Hex;
-  readonly base: Hex;
-  /** Last valid byte offset. */
-  readonly limit: Hex;
-  /** As in a VMCS (SDM vol. 3, section 25.4.1): type, S, DPL, P, AVL, L, D/B, G; bit 16 is "unusable". */
-  readonly rights: Hex;
-}
-
-type Dump = Record<string, Hex | number | SegmentDump | { readonly base: Hex; readonly limit: Hex }>;
+/** Segment registers have their hidden parts beside them, as `cs`, `cs_base`, `cs_limit`, `cs_rights`. */
+type Dump = Record<string, Hex | number>;
 
 const GENERAL = {
   rax: Gpr.RAX,
@@ -38,11 +30,11 @@ export function registerDump({ state, cpu, instructionCount }: Machine): Dump {
   dump.rip = hex(state.rip);
   dump.rflags = hex(state.rflags);
   const named = { cs: Seg.CS, ss: Seg.SS, ds: Seg.DS, es: Seg.ES, fs: Seg.FS, gs: Seg.GS };
-  for (const [name, segment] of Object.entries(named)) dump[name] = segmentDump(segments[segment]);
-  dump.ldtr = segmentDump(state.ldtr);
-  dump.tr = segmentDump(state.tr);
+  for (const [name, segment] of Object.entries(named)) Object.assign(dump, segmentDump(name, segments[segment]));
+  Object.assign(dump, segmentDump('ldtr', state.ldtr), segmentDump('tr', state.tr));
   for (const name of ['gdtr', 'idtr'] as const) {
-    dump[name] = { base: hex(state[name].base), limit: hex(state[name].limit) };
+    dump[`${name}_base`] = hex(state[name].base);
+    dump[`${name}_limit`] = hex(state[name].limit);
   }
   dump.cpl = hex(state.cpl);
   for (const index of [0, 2, 3, 4, 8]) dump[`cr${index}`] = hex(readControlRegister(cpu, index));
@@ -55,8 +47,6 @@ export function registerDump({ state, cpu, instructionCount }: Machine): Dump {
   dump.lstar = hex(state.lstar);
   dump.cstar = hex(state.cstar);
   dump.fmask = hex(state.fmask);
-  dump.fs_base = hex(segments[Seg.FS].base);
-  dump.gs_base = hex(segments[Seg.GS].base);
   dump.kernel_gs_base = hex(state.kernelGsBase);
   dump.sysenter_cs = hex(state.sysenterCs);
   dump.sysenter_esp = hex(state.sysenterEsp);
@@ -66,6 +56,15 @@ export function registerDump({ state, cpu, instructionCount }: Machine): Dump {
   return dump;
 }
 
-function segmentDump({ selector, base, limit, rights }: SegmentRegister): SegmentDump {
-  return { selector: hex(selector), base: hex(base), limit: hex(limit), rights: hex(rights) };
+/**
+ * `limit` is the last valid byte offset; `rights` are as in a VMCS (SDM vol. 3, section 25.4.1): type, S, DPL, P, AVL, L,
+ * D/B, G; bit 16 is "unusable".
+ */
+function segmentDump(name: string, { selector, base, limit, rights }: SegmentRegister): Dump {
+  return {
+    [name]: hex(selector),
+    [`${name}_base`]: hex(base),
+    [`${name}_limit`]: hex(limit),
+    [`${name}_rights`]: hex(rights),
+  };
 }

@@ -1,6 +1,6 @@
 /** Where the guest's serial port writes: gathered, so that a line is not a hundred system calls. */
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { CommandError } from './errors';
+import { closeSync, writeSync } from 'node:fs';
+import { openForWriting } from './files';
 import type { Terminal } from './terminal';
 
 const FLUSH_BYTES = 4096;
@@ -20,15 +20,11 @@ export class SerialOutput {
         (data) => terminal.out(data),
         () => undefined,
       );
-    try {
-      const file = openSync(where, 'w');
-      return new SerialOutput(
-        (data) => void writeSync(file, data),
-        () => closeSync(file),
-      );
-    } catch (error) {
-      throw new CommandError(`cannot write ${where}: ${(error as Error).message}`);
-    }
+    const file = openForWriting(where);
+    return new SerialOutput(
+      (data) => void writeSync(file, data),
+      () => closeSync(file),
+    );
   }
 
   /** A byte left the UART. */

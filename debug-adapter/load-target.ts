@@ -63,7 +63,7 @@ function loadOnKernel(options: TargetOptions, kernelPath: string): LoadedTarget 
   const format = options.format ?? formatOf(options.program);
   if (format === 'flat' || format === 'multiboot') {
     throw new AdapterError(
-      `${options.program} is no program a kernel can start: give an assembly source or an ELF executable, or run it without a kernel ("kernel": "").`,
+      `${options.program} is no program a kernel can start: give an assembly source or an ELF executable, or name no kernel for it.`,
     );
   }
   const kernel = buildImage(kernelPath, 'kernel', formatOf(kernelPath), options);
