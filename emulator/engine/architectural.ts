@@ -41,6 +41,8 @@ export class ArchitecturalInstructions {
   /** Virtual time at which generated code now running returns at the latest. */
   sliceEnd = 0;
 
+  /** Routines the CPU model has, as far as they have been used. */
+  private readonly routines = new Map<string, ArchitecturalRoutine>();
   private readonly i32: Int32Array;
 
   constructor(
@@ -58,13 +60,13 @@ export class ArchitecturalInstructions {
     const generated = this.generated();
     const at = generated.instructionAt(record);
     if (!at) throw new Error('a record without its block');
-    const { instruction, rip } = at;
+    const { instruction, rip, next } = at;
     const { state } = processor;
     this.i32[layout.EXIT_REASON >> 2] = ExitReason.ENGINE;
     this.i32[layout.CURRENT_RECORD >> 2] = record;
     state.rip = rip;
     processor.instructionAddress = rip;
-    processor.nextAddress = processor.cut(rip + BigInt(instruction.length));
+    processor.nextAddress = next;
     this.lastMnemonic = instruction.mnemonic;
     const cplBefore = state.cpl;
     try {
@@ -91,10 +93,14 @@ export class ArchitecturalInstructions {
   }
 
   private routine(mnemonic: string): ArchitecturalRoutine {
-    const routine = this.processor.supports(mnemonic)
-      ? (architecturalRoutines[mnemonic] ?? softwareRoutines[mnemonic])
-      : undefined;
-    if (!routine) throw new GuestException(Vector.UD);
+    let routine = this.routines.get(mnemonic);
+    if (!routine) {
+      routine = this.processor.supports(mnemonic)
+        ? (architecturalRoutines[mnemonic] ?? softwareRoutines[mnemonic])
+        : undefined;
+      if (!routine) throw new GuestException(Vector.UD);
+      this.routines.set(mnemonic, routine);
+    }
     return routine;
   }
 

@@ -10,6 +10,16 @@ import * as layout from './layout';
 import type { Lowering } from './lowering';
 import type { Mode } from './mode';
 
+/** An instruction of a block, found by one of its records. */
+export interface LocatedInstruction {
+  /** Its number in the block. */
+  readonly index: number;
+  readonly instruction: Instruction;
+  readonly rip: bigint;
+  /** Address of the instruction after it. */
+  readonly next: bigint;
+}
+
 /** Blocks compiled into one function. */
 export interface Region {
   /** Index of the function in the function table. */
@@ -53,6 +63,8 @@ export interface Block {
   readonly offsets: number[];
   /** For each record from `record` on: the index of its instruction. */
   readonly recordInstruction: number[];
+  /** Its instructions as far as somebody has asked for them. */
+  readonly located: (LocatedInstruction | undefined)[];
   /** The record whose TARGET and NEXT tell where the block leads, if it ends with a direct branch or was cut. */
   end: number;
   /** How often a slice of the budget ran out here: where time goes. */
@@ -164,6 +176,7 @@ export class CodeCache {
       instructions: [],
       offsets: [],
       recordInstruction: [],
+      located: [],
       end: record,
       heat: 0,
       region: undefined,

@@ -4,9 +4,9 @@
  */
 import { GuestException } from '../cpu/exceptions';
 import { segmentAddress } from '../cpu/segmentation';
-import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import { Gpr, type Seg } from '../isa/instruction';
 import { BulkString } from './bulk-string';
-import { CodeCache, type Block } from './code-cache';
+import { CodeCache, type LocatedInstruction } from './code-cache';
 import { Compiler } from './compiler';
 import { Fetcher } from './fetch';
 import { Builtin } from './handlers';
@@ -18,15 +18,6 @@ import type { Processor } from './processor';
 
 /** Whether hot code is compiled, or all is interpreted. */
 export type EngineStages = 'tiered' | 'interpreter';
-
-/** An instruction found by one of its records. */
-export interface LocatedInstruction {
-  readonly block: Block;
-  /** Its number in the block. */
-  readonly index: number;
-  readonly instruction: Instruction;
-  readonly rip: bigint;
-}
 
 export class GeneratedCode {
   readonly code: CodeCache;
@@ -102,6 +93,8 @@ export class GeneratedCode {
 
   /** `recordAt` for generated code: 0 if the engine has to see to it first. */
   recordForGenerated(rip: bigint): number {
+    const known = this.processor.knownJump();
+    if (known !== 0) return known;
     if (this.code.full) return 0;
     try {
       return this.recordAt(rip);
@@ -184,9 +177,13 @@ export class GeneratedCode {
     const block = this.code.owner(record);
     if (!block) return undefined;
     const index = block.recordInstruction[(record - block.record) / layout.RECORD_BYTES];
+    const known = block.located[index];
+    if (known) return known;
     const bits = block.mode.codeSize === 64 ? 64 : 32;
+    const instruction = block.instructions[index];
     const rip = BigInt.asUintN(bits, block.rip + BigInt(block.offsets[index]));
-    return { block, index, instruction: block.instructions[index], rip };
+    const next = BigInt.asUintN(bits, rip + BigInt(instruction.length));
+    return (block.located[index] = { index, instruction, rip, next });
   }
 
   /** Address a branch record leads to: the start of its block, or what a stub stands for. */

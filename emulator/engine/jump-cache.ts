@@ -44,6 +44,13 @@ export class JumpCache {
     return this.base(cache) + index * layout.JUMP_CACHE_ENTRY_BYTES;
   }
 
+  /** The record entered for a RIP, given as halves (int32); 0 if there is none. */
+  find(cache: number, ripHigh: number, ripLow: number): number {
+    const index = (ripLow ^ (ripLow >>> 12)) & ENTRY_MASK;
+    const entry = (this.base(cache) + index * layout.JUMP_CACHE_ENTRY_BYTES) >> 2;
+    return this.i32[entry] === ripLow && this.i32[entry + 1] === ripHigh ? this.i32[entry + 2] : 0;
+  }
+
   enter(cache: number, rip: bigint, record: number): void {
     const entry = this.entry(cache, rip);
     this.u64[entry >> 3] = rip;

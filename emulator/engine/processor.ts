@@ -161,6 +161,13 @@ export class Processor implements Cpu, TranslationCache {
     return BigInt.asUintN(this.mode.codeSize === 64 ? 64 : 32, rip);
   }
 
+  /** The record entered for RIP; 0 if there is none. */
+  knownJump(): number {
+    const low = this.i32[layout.RIP >> 2];
+    const high = this.i32[(layout.RIP >> 2) + 1];
+    return this.spaces.current.jumps.find(this.jumpCache, high, low);
+  }
+
   /** Lets generated code find `record` when it goes to `rip`. */
   enterJump(rip: bigint, record: number): void {
     this.spaces.current.jumps.enter(this.jumpCache, rip, record);
