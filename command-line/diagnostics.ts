@@ -10,9 +10,13 @@ export function diagnosticLines({ severity, message, location, expansion }: Diag
   ];
 }
 
-/** Files below the current folder are named as seen from there. */
 function place({ file, line, column }: SourceLocation): string {
-  const near = relative('.', file);
-  const name = near === '' || near.startsWith('..') ? file : near;
+  const name = nearName(file);
   return column === 0 ? `${name}:${line}` : `${name}:${line}:${column}`;
+}
+
+/** Files below the current folder are named as seen from there. */
+export function nearName(file: string): string {
+  const near = relative('.', file);
+  return near === '' || near.startsWith('..') ? file : near;
 }

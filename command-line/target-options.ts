@@ -16,7 +16,7 @@ import {
   type TargetOptions,
 } from '../debug-adapter';
 import { CPU_MODELS, hasMultibootHeader } from '../emulator';
-import { diagnosticLines } from './diagnostics';
+import { diagnosticLines, nearName } from './diagnostics';
 import { CommandError, UsageError } from './errors';
 import { readBytes } from './files';
 import type { CommandDescription, Given, Options } from './options';
@@ -110,7 +110,7 @@ function built(terminal: Terminal, options: TargetOptions): LoadedTarget {
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     for (const diagnostic of error.diagnostics) diagnosticLines(diagnostic).forEach((line) => terminal.error(line));
-    throw new CommandError(`${options.program} could not be assembled.`);
+    throw new CommandError(`${nearName(error.path)} could not be assembled.`);
   }
 }
 

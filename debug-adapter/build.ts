@@ -15,6 +15,7 @@ import {
   type ElfFile,
   type ObjectModule,
 } from '../toolchain';
+import { mergeExpansions } from './diagnostics';
 import { AdapterError } from './errors';
 import type { Image } from './image';
 import { makeListing } from './listing';
@@ -30,6 +31,8 @@ export interface BuildOptions {
 export class BuildError extends AdapterError {
   constructor(
     message: string,
+    /** The file or folder that was to become an image. */
+    readonly path: string,
     readonly diagnostics: readonly Diagnostic[],
   ) {
     super(message);
@@ -108,7 +111,10 @@ function assembleImage(path: string, role: Image['role'], options: BuildOptions)
   if (role === 'program' && isBootable(built.modules)) built = build(KERNEL_LAYOUT);
   throwErrors(path, built.diagnostics);
   if (!built.elf) throw new AdapterError(`${path} could not be linked.`);
-  return { image: readImage(path, role, built.elf), warnings: built.diagnostics.map(describeDiagnostic) };
+  return {
+    image: readImage(path, role, built.elf),
+    warnings: mergeExpansions(built.diagnostics).map(describeDiagnostic),
+  };
 }
 
 function isBootable(modules: readonly ObjectModule[]): boolean {
@@ -167,11 +173,11 @@ function imageOf(path: string, role: Image['role'], bytes: Uint8Array, elf: ElfF
 }
 
 function throwErrors(path: string, diagnostics: readonly Diagnostic[]): void {
-  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  const errors = mergeExpansions(diagnostics.filter(({ severity }) => severity === 'error'));
   if (errors.length === 0) return;
   const shown = errors.slice(0, SHOWN_ERRORS).map((error) => describeDiagnostic(error));
   const more = errors.length > SHOWN_ERRORS ? [`… and ${errors.length - SHOWN_ERRORS} more`] : [];
-  throw new BuildError([`${path} could not be assembled:`, ...shown, ...more].join('\n'), errors);
+  throw new BuildError([`${path} could not be assembled:`, ...shown, ...more].join('\n'), path, errors);
 }
 
 /** `file:line:column: error: what`, and the macro calls it arose in, innermost first. */

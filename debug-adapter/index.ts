@@ -1,6 +1,7 @@
 /** The debug adapter's face for the command line and for tests; the extension starts main.ts and takes protocol.ts. */
 export { BuildError, formatOf, type ImageFormat } from './build';
 export { defaultKernel } from './default-kernel';
+export { mergeExpansions } from './diagnostics';
 export { AdapterError, closest } from './errors';
 export type { Image } from './image';
 export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';

@@ -1,6 +1,7 @@
 /** `ringside assemble`: a source file to an ELF object. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { mergeExpansions } from '../../debug-adapter';
 import { assemble, debugSections, listing, writeObject } from '../../toolchain';
 import { CommandError, ExitCode, UsageError } from '../errors';
 import { diagnosticLines } from '../diagnostics';
@@ -41,7 +42,8 @@ export const assembleCommand: Command = {
       readBinary,
     });
     const { module, diagnostics } = result;
-    for (const diagnostic of diagnostics) diagnosticLines(diagnostic).forEach((line) => terminal.error(line));
+    for (const diagnostic of mergeExpansions(diagnostics))
+      diagnosticLines(diagnostic).forEach((line) => terminal.error(line));
     // The diagnostics say it all.
     if (!module) throw new CommandError('');
     writeFile(given.output, writeObject(module, debugSections(module, { compilationDirectory: resolve('.') })));

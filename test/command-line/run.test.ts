@@ -208,6 +208,11 @@ describe('ringside run', () => {
     assert.equal(code, 10);
     assert.match(error, /wrong\.S:2:2: error: 'badly'/);
     assert.match(error, /wrong\.S:4:2: note: in the expansion of macro 'M'/);
+    folder.write('wrong.S', '.macro M\n\tbadly\n.endm\n\tM\n\tM\n\tM\n');
+    const repeated = (await run(['run', source])).error;
+    assert.equal(repeated.match(/'badly'/g)?.length, 1);
+    assert.match(repeated, /'badly' .*\(and in 2 more expansions\)\n.*wrong\.S:4:2: note/);
+    assert.match(repeated, /wrong\.S could not be assembled/);
   });
 
   it('refuses images that are not what they are said to be', async () => {
