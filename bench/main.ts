@@ -4,6 +4,7 @@ import { benchAssembler } from './assembler';
 import { benchDebugAdapter } from './debug-adapter';
 import { benchEngine } from './engine';
 import { table, type Row } from './measure';
+import { benchSystemCalls } from './system-calls';
 
 const root = process.cwd();
 
@@ -12,6 +13,7 @@ const BENCHMARKS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   'debug-adapter': () => benchDebugAdapter(root),
   interpreter: () => benchEngine(join(root, 'bench', 'programs'), 'interpreter'),
   tiered: () => benchEngine(join(root, 'bench', 'programs'), 'tiered'),
+  'system-calls': () => benchSystemCalls(root),
 };
 
 async function main(): Promise<void> {

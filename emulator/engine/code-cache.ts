@@ -71,7 +71,7 @@ export interface Block {
   heat: number;
   /** The region it is compiled in. */
   region: Region | undefined;
-  /** Next block of the same physical address and mode seen at another RIP. */
+  /** Next block of the same key: of the same physical address at another RIP or, rarely, in another mode. */
   alias: Block | undefined;
 }
 
@@ -109,8 +109,9 @@ export class CodeCache {
     return this.top + (LONGEST_BLOCK * RECORDS_PER_INSTRUCTION + STUBS) * layout.RECORD_BYTES > ARENA_END;
   }
 
+  /** Not every mode has its own keys: real-address mode has one for each place of its code segment. */
   private static key(pa: number, mode: Mode): number {
-    return pa + mode.id * 2 ** 42;
+    return pa + (mode.id % 2 ** 11) * 2 ** 42;
   }
 
   /** The block at `rip`, found or made. Throws GuestException if its first instruction cannot be fetched. */
@@ -118,7 +119,7 @@ export class CodeCache {
     const key = CodeCache.key(pa, mode);
     const first = this.byAddress.get(key);
     for (let block = first; block; block = block.alias) {
-      if (block.rip === rip && this.secondPageStillThere(block)) return block;
+      if (block.rip === rip && block.mode === mode && this.secondPageStillThere(block)) return block;
     }
     const block = this.build(rip, mode, this.top, LONGEST_BLOCK);
     this.top = block.record + block.recordInstruction.length * layout.RECORD_BYTES;
@@ -143,7 +144,7 @@ export class CodeCache {
   /** The block at a physical address that was made for `rip`, if there is one. */
   known(rip: bigint, pa: number, mode: Mode): Block | undefined {
     let block = this.byAddress.get(CodeCache.key(pa, mode));
-    while (block && block.rip !== rip) block = block.alias;
+    while (block && (block.rip !== rip || block.mode !== mode)) block = block.alias;
     return block;
   }
 

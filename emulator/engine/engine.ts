@@ -204,7 +204,7 @@ export class Engine {
     if (this.generated.code.full) this.generated.code.clear();
     let record: number;
     try {
-      record = this.generated.recordAt(this.state.rip);
+      record = this.generated.recordAtRip();
     } catch (error) {
       return this.raise(error);
     }

@@ -1,7 +1,7 @@
 /** Fetches and decodes guest code: canonical and limit checks, translation for fetching, instructions that cross pages. */
 import { GuestException, Vector } from '../cpu/exceptions';
 import { PageAccess } from '../cpu/paging';
-import { decode, type DecodeFailure } from '../isa/decoder';
+import { decode, DecoderFeature, type DecodeFailure } from '../isa/decoder';
 import type { Instruction } from '../isa/instruction';
 import { PAGE_BYTES } from '../memory';
 import type { CodeFetcher, Fetched } from './code-cache';
@@ -22,14 +22,18 @@ export class Fetcher implements CodeFetcher {
 
   /** Physical page of linear address `linear` for fetching. Throws #PF or #GP(0). */
   page(linear: bigint, mode: Mode): number {
-    const vaLow = Number(linear & 0xffffffffn);
-    const vaHigh = Number((linear >> 32n) & 0xffffffffn) | 0;
+    return this.pageOf(Number((linear >> 32n) & 0xffffffffn) | 0, Number(linear & 0xffffffffn), mode);
+  }
+
+  /** `page` of an address given as halves. */
+  pageOf(vaHigh: number, vaLow: number, mode: Mode): number {
     if (mode.codeSize === 64 && vaHigh >> 15 !== 0 && vaHigh >> 15 !== -1) throw new GuestException(Vector.GP, 0);
     const user = this.cpu.state.cpl === 3;
     const known = this.cpu.tlb.fetch(user, vaHigh, vaLow);
     if (known >= 0) return known;
     const { paging } = this.cpu;
     if (!paging.walk(vaHigh, vaLow, PageAccess.FETCH | (user ? PageAccess.USER : 0))) {
+      const linear = (BigInt(vaHigh >>> 0) << 32n) | BigInt(vaLow >>> 0);
       throw new GuestException(Vector.PF, paging.errorCode, linear);
     }
     this.cpu.tlb.fillFetch(user, vaHigh, vaLow, paging.page);
@@ -44,6 +48,7 @@ export class Fetcher implements CodeFetcher {
     const available = PAGE_BYTES - offset;
     const { memory } = this.cpu;
     const inRam = memory.contains(page, PAGE_BYTES);
+    const features = mode.vex ? this.features : this.features & ~DecoderFeature.VEX;
     let result: Instruction | DecodeFailure;
     if (inRam) {
       result = decode(
@@ -51,19 +56,19 @@ export class Fetcher implements CodeFetcher {
         page + offset,
         Math.min(available, LONGEST_INSTRUCTION),
         mode.codeSize,
-        this.features,
+        features,
       );
     } else {
       const first = Math.min(available, LONGEST_INSTRUCTION);
       this.copy(0, page + offset, first);
-      result = decode(this.joined, 0, first, mode.codeSize, this.features);
+      result = decode(this.joined, 0, first, mode.codeSize, features);
     }
     let secondPage: number | undefined;
     if (result === 'truncated') {
       this.copy(0, page + offset, available);
       secondPage = this.page(this.linear(rip + BigInt(available), mode), mode);
       this.copy(available, secondPage, LONGEST_INSTRUCTION);
-      result = decode(this.joined, 0, LONGEST_INSTRUCTION, mode.codeSize, this.features);
+      result = decode(this.joined, 0, LONGEST_INSTRUCTION, mode.codeSize, features);
     }
     if (result === 'undefined') throw new GuestException(Vector.UD);
     if (typeof result === 'string') throw new GuestException(Vector.GP, 0);

@@ -81,23 +81,30 @@ export class GeneratedCode {
     return this.compiler?.size ?? 0;
   }
 
-  /** The record at which `rip` is executed. Throws GuestException if it cannot be fetched. */
-  recordAt(rip: bigint): number {
-    const { mode } = this.processor;
-    const linear = this.processor.cut(mode.codeBase + rip);
-    const page = this.fetcher.page(linear, mode);
-    const block = this.code.at(rip, page + Number(linear & 0xfffn), mode);
-    this.processor.enterJump(rip, block.record);
-    return block.record;
+  /** The record at which RIP is executed. Throws GuestException if it cannot be fetched. */
+  recordAtRip(): number {
+    const { mode, state } = this.processor;
+    const { rip } = state;
+    let pa: number;
+    if (mode.codeSize === 64) {
+      const vaLow = this.i32[layout.RIP >> 2];
+      pa = this.fetcher.pageOf(this.i32[(layout.RIP >> 2) + 1], vaLow, mode) + (vaLow & 0xfff);
+    } else {
+      const linear = this.processor.cut(mode.codeBase + rip);
+      pa = this.fetcher.page(linear, mode) + Number(linear & 0xfffn);
+    }
+    const { record } = this.code.at(rip, pa, mode);
+    this.processor.enterJump(record);
+    return record;
   }
 
-  /** `recordAt` for generated code: 0 if the engine has to see to it first. */
-  recordForGenerated(rip: bigint): number {
+  /** `recordAtRip` for generated code: 0 if the engine has to see to it first. */
+  recordForGenerated(): number {
     const known = this.processor.knownJump();
     if (known !== 0) return known;
     if (this.code.full) return 0;
     try {
-      return this.recordAt(rip);
+      return this.recordAtRip();
     } catch (error) {
       if (!(error instanceof GuestException)) throw error;
       this.fault = error;
@@ -115,7 +122,7 @@ export class GeneratedCode {
       bulkString: (record) => this.bulkString(record),
       architectural,
       resolve: (stub) => this.resolve(stub),
-      lookUp: () => this.recordForGenerated(this.processor.state.rip),
+      lookUp: () => this.recordForGenerated(),
     };
   }
 
@@ -123,7 +130,7 @@ export class GeneratedCode {
   private resolve(stub: number): number {
     const target = this.lowering.stubAddress(stub);
     this.processor.state.rip = target;
-    const record = this.recordForGenerated(target);
+    const record = this.recordForGenerated();
     if (record === 0) return 0;
     if (this.code.owner(record)?.secondPage !== undefined) {
       // Its second page may be mapped differently next time: it has to be looked up each time.

@@ -11,7 +11,6 @@ const ENTRY_MASK = layout.JUMP_CACHE_ENTRIES - 1;
 const FEW = 512;
 
 export class JumpCache {
-  private readonly u64: BigUint64Array;
   private readonly i32: Int32Array;
   private readonly bytes: Uint8Array;
   private readonly empty: Uint8Array;
@@ -23,7 +22,6 @@ export class JumpCache {
     memory: WebAssembly.Memory,
     private readonly start: number,
   ) {
-    this.u64 = new BigUint64Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
     const template = new BigUint64Array(layout.JUMP_CACHE_BYTES / 8);
@@ -38,35 +36,36 @@ export class JumpCache {
     return this.start + cache * layout.JUMP_CACHE_BYTES;
   }
 
-  /** The hash of interpreter.ts. */
-  private entry(cache: number, rip: bigint): number {
-    const index = Number((rip ^ (rip >> 12n)) & BigInt(ENTRY_MASK));
-    return this.base(cache) + index * layout.JUMP_CACHE_ENTRY_BYTES;
+  /** Address of the entry for a RIP, by the hash of interpreter.ts: its lowest 24 bits decide. */
+  private entry(cache: number, ripLow: number): number {
+    return this.base(cache) + ((ripLow ^ (ripLow >>> 12)) & ENTRY_MASK) * layout.JUMP_CACHE_ENTRY_BYTES;
   }
 
   /** The record entered for a RIP, given as halves (int32); 0 if there is none. */
   find(cache: number, ripHigh: number, ripLow: number): number {
-    const index = (ripLow ^ (ripLow >>> 12)) & ENTRY_MASK;
-    const entry = (this.base(cache) + index * layout.JUMP_CACHE_ENTRY_BYTES) >> 2;
+    const entry = this.entry(cache, ripLow) >> 2;
     return this.i32[entry] === ripLow && this.i32[entry + 1] === ripHigh ? this.i32[entry + 2] : 0;
   }
 
-  enter(cache: number, rip: bigint, record: number): void {
-    const entry = this.entry(cache, rip);
-    this.u64[entry >> 3] = rip;
-    this.i32[(entry + 8) >> 2] = record;
-    if (this.entered[cache].length <= FEW) this.entered[cache].push(entry);
+  enter(cache: number, ripHigh: number, ripLow: number, record: number): void {
+    const address = this.entry(cache, ripLow);
+    const entry = address >> 2;
+    this.i32[entry] = ripLow;
+    this.i32[entry + 1] = ripHigh;
+    this.i32[entry + 2] = record;
+    if (this.entered[cache].length <= FEW) this.entered[cache].push(address);
   }
 
   private invalidate(entry: number): void {
     const index = ((entry - this.start) % layout.JUMP_CACHE_BYTES) / layout.JUMP_CACHE_ENTRY_BYTES;
-    this.u64[entry >> 3] = BigInt(index ^ 1);
+    this.i32[entry >> 2] = index ^ 1;
+    this.i32[(entry >> 2) + 1] = 0;
   }
 
   /** Forgets `record`, which was entered for `rip`. */
   forget(rip: bigint, record: number): void {
     for (let cache = 0; cache < layout.JUMP_CACHES; cache++) {
-      const entry = this.entry(cache, rip);
+      const entry = this.entry(cache, Number(rip & 0xffffffn));
       if (this.i32[(entry + 8) >> 2] === record) this.invalidate(entry);
     }
   }

@@ -140,7 +140,8 @@ export class Lowering {
   /** Writes the records of one instruction at `record`; `next` is the address of the instruction after it. */
   lower(instruction: Instruction, record: number, next: bigint, mode: Mode): Lowered {
     const { mnemonic } = instruction;
-    const described = this.table.describes(mnemonic) && this.supports(mnemonic);
+    const sensitive = mode.virtual8086 && mnemonic === 'PUSHF';
+    const described = this.table.describes(mnemonic) && this.supports(mnemonic) && !sensitive;
     const refs = described ? operandRefs(instruction) : undefined;
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     const variant = instructionVariant(instruction, mode);

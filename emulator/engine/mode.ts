@@ -14,11 +14,15 @@ export interface Mode {
   readonly stack: SegmentKind;
   /** Bit per segment (index `Seg`): all of the 4 GiB from its base on can be read and written without a check. */
   readonly flat: number;
-  /** Bit per segment: its base is 0. */
+  /** Bit per flat segment: its base is 0. Of the others bases are not told apart: 16-bit code changes them all the time. */
   readonly zeroBase: number;
   readonly codeBase: bigint;
   /** Last offset in the code segment; instructions beyond it raise #GP(0). */
   readonly codeLimit: number;
+  /** Instructions with a VEX prefix exist: not in real-address and virtual-8086 mode. */
+  readonly vex: boolean;
+  /** Virtual-8086 mode: PUSHF needs IOPL 3. */
+  readonly virtual8086: boolean;
 }
 
 /** How string instructions reach memory, given the segment of their source. */
@@ -37,6 +41,8 @@ const LONG_MODE: Mode = {
   zeroBase: ALL_SEGMENTS,
   codeBase: 0n,
   codeLimit: 0xffffffff,
+  vex: true,
+  virtual8086: false,
 };
 
 /** Data segment type bits: code, expand-down, writable (SDM vol. 3, table 3-1). */
@@ -61,16 +67,22 @@ export class Modes {
     let zeroBase = 0;
     segments.forEach((segment, i) => {
       if (isFlat(segment)) flat |= 1 << i;
+      else return;
       if (segment.base === 0n) zeroBase |= 1 << i;
     });
     const codeSize = code.big ? 32 : 16;
     const stackBit = 1 << Seg.SS;
     const stack = flat & zeroBase & stackBit && segments[Seg.SS].big ? 'flat32' : 'checked';
-    const key = [codeSize, stack, flat, zeroBase, code.base, code.limit].join();
+    const vex = !state.paragraphSelectors;
+    const { virtual8086 } = state;
+    const key = [codeSize, stack, flat, zeroBase, code.base, code.limit, vex, virtual8086].join();
     let mode = this.known.get(key);
     if (!mode) {
       const id = this.known.size + 1;
-      mode = { id, codeSize, stack, flat, zeroBase, codeBase: code.base, codeLimit: code.limit };
+      mode = {
+        ...{ id, codeSize, stack, flat, zeroBase, vex, virtual8086 },
+        ...{ codeBase: code.base, codeLimit: code.limit },
+      };
       this.known.set(key, mode);
     }
     return mode;

@@ -168,8 +168,10 @@ export class Processor implements Cpu, TranslationCache {
     return this.spaces.current.jumps.find(this.jumpCache, high, low);
   }
 
-  /** Lets generated code find `record` when it goes to `rip`. */
-  enterJump(rip: bigint, record: number): void {
-    this.spaces.current.jumps.enter(this.jumpCache, rip, record);
+  /** Lets generated code find `record` when it goes to where RIP is now. */
+  enterJump(record: number): void {
+    const low = this.i32[layout.RIP >> 2];
+    const high = this.i32[(layout.RIP >> 2) + 1];
+    this.spaces.current.jumps.enter(this.jumpCache, high, low, record);
   }
 }
