@@ -173,25 +173,33 @@ function callNames(condition: string): string[] | undefined {
   return parts.every((part) => /^([a-z_][a-z_0-9]*|\d+)$/.test(part)) ? parts : undefined;
 }
 
-/** The stop before delivery of an exception, in words. */
+/** The stop at an exception in words: before its delivery, or for a trap right after. */
 function describeException(
   target: Target,
-  { vector, errorCode, faultAddress }: { vector: number; errorCode?: number; faultAddress?: bigint },
+  { vector, delivered = false, errorCode, faultAddress }: SpontaneousStop & { reason: 'exception' },
 ): ExceptionText {
   const { mnemonic, name, explanation } = cpuException(vector);
   const { rip, cpl } = target.state;
-  const where = target.symbolic(rip);
-  const facts = target.instructionAt(rip);
-  const instruction = facts ? symbolicText(facts, (va) => target.symbolic(va)) : 'no instruction';
+  const interrupted = delivered ? target.unwinder.unwind().find(({ kind }) => kind === 'kernel-entry') : undefined;
   const lines = [
     explanation,
-    `At ${hex(rip)}${where ? ` <${where}>` : ''} in ring ${cpl}: ${instruction}`,
+    interrupted
+      ? `Before ${placeText(target, interrupted.rip, interrupted.ring)}`
+      : `At ${placeText(target, rip, cpl)}`,
     ...(errorCode === undefined ? [] : [sentence(describeErrorCode(vector, errorCode))]),
     ...(faultAddress === undefined ? [] : [`Address (CR2): ${hex(faultAddress)}${symbolIn(target, faultAddress)}`]),
-    'The processor has not delivered it yet; a step goes to its handler.',
+    delivered
+      ? 'The processor has delivered it; a step goes on in its handler.'
+      : 'The processor has not delivered it yet; a step goes to its handler.',
   ];
   const address = faultAddress === undefined ? '' : ` at ${hex(faultAddress)}`;
   return { exceptionId: mnemonic, description: `${mnemonic} ${name}${address}`, details: lines.join('\n') };
+}
+
+function placeText(target: Target, rip: bigint, ring: number): string {
+  const facts = target.instructionAt(rip);
+  const instruction = facts ? symbolicText(facts, (va) => target.symbolic(va)) : 'no instruction';
+  return `${hex(rip)}${symbolIn(target, rip)} in ring ${ring}: ${instruction}`;
 }
 
 function describeCall(

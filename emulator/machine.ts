@@ -24,6 +24,8 @@ export type Stop =
   | {
       readonly reason: 'exception';
       readonly vector: number;
+      /** A trap, as that of RFLAGS.TF, comes after an instruction: it is delivered, RIP is at its handler. */
+      readonly delivered?: boolean;
       readonly errorCode?: number;
       readonly faultAddress?: bigint;
     }

@@ -270,7 +270,7 @@ export class Engine {
     this.architectural.heldBreakpoints = decision.hold;
     if (!decision.deliver) return undefined;
     if (this.stopOn.exceptions.has(Vector.DB) && !this.architectural.stopRequest) {
-      this.architectural.stopRequest = { reason: 'exception', vector: Vector.DB };
+      this.architectural.stopRequest = { reason: 'exception', vector: Vector.DB, delivered: true };
     }
     this.deliveredVector = Vector.DB;
     const stop = this.orShutdown(() =>

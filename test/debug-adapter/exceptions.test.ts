@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { DapClient } from './client';
+import { DapClient, SAMPLES } from './client';
 
 const PROGRAMS = join(import.meta.dirname, 'programs');
 const FAULTS = join(PROGRAMS, 'faults.S');
@@ -52,6 +52,15 @@ describe('exceptions', () => {
     assert.match((await client.run('continue')).text ?? '', /^#UD invalid opcode/);
     await client.evaluate('rip = non_canonical');
     assert.match((await client.run('continue')).text ?? '', /^#GP general protection/);
+  });
+
+  it('should tell where a trap came that is delivered already', async () => {
+    await client.launchToEntry({ program: join(SAMPLES, 'sysret-or-iret', 'sysret-or-iret.S') });
+    await filter('exception-1');
+    assert.equal((await client.run('continue')).text, '#DB debug exception');
+    const info = await client.send('exceptionInfo', { threadId: 1 });
+    assert.match(info.description ?? '', /Before 0x[0-9a-f]+ <case_tf\+0x[0-9a-f]+> in ring 3: pushf/);
+    assert.match(info.description ?? '', /has delivered it/);
   });
 
   it('should heed a condition over the error code and the address', async () => {
