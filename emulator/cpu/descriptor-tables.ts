@@ -25,9 +25,9 @@ function requireRing0(cpu: Cpu): void {
   if (cpu.state.cpl !== 0) throw new GuestException(Vector.GP, 0);
 }
 
-/** LDTR and TR exist in protected mode only. */
+/** LDTR and TR are reached in protected mode only, and not in its virtual-8086 mode. */
 function requireProtectedMode(cpu: Cpu): void {
-  if (!cpu.state.protectedMode) throw new GuestException(Vector.UD);
+  if (cpu.state.paragraphSelectors) throw new GuestException(Vector.UD);
 }
 
 /** Memory operand of LGDT and LIDT: a 16-bit limit and a 64-bit, 32-bit or (operand size 16) 24-bit base. */

@@ -15,6 +15,7 @@ import {
   SELECTOR_RPL,
   setCodeSegment,
   setNullStackSegment,
+  setParagraphCode,
   setSegment,
   SystemType,
   type Descriptor,
@@ -37,7 +38,7 @@ function transfer(cpu: Cpu, instruction: Instruction, kind: Transfer): void {
   const { state } = cpu;
   const pointer = readFarPointer(cpu, instruction);
   const size = instruction.operandSize === 1 ? 2 : instruction.operandSize;
-  if (!state.protectedMode) return transferInRealMode(cpu, pointer, size, kind);
+  if (state.paragraphSelectors) return transferToParagraph(cpu, pointer, size, kind);
   if (isNull(pointer.selector)) throw new GuestException(Vector.GP, 0);
   const descriptor = readDescriptor(cpu, pointer.selector);
   if (descriptor.codeOrData) {
@@ -54,7 +55,9 @@ function transfer(cpu: Cpu, instruction: Instruction, kind: Transfer): void {
     if (!descriptor.present) selectorFault(Vector.NP, pointer.selector);
     return switchTask(cpu, descriptor.low >>> 16, kind);
   }
-  if (type !== SystemType.TSS_AVAILABLE) selectorFault(Vector.GP, pointer.selector);
+  if (type !== SystemType.TSS_AVAILABLE && type !== SystemType.TSS16_AVAILABLE) {
+    selectorFault(Vector.GP, pointer.selector);
+  }
   switchTask(cpu, pointer.selector, kind);
 }
 
@@ -160,19 +163,15 @@ function callInner(cpu: Cpu, target: FarPointer, code: Descriptor, size: 2 | 4, 
   cpu.nextAddress = target.offset;
 }
 
-function transferInRealMode(cpu: Cpu, target: FarPointer, size: 2 | 4 | 8, kind: Transfer): void {
+/** Real-address and virtual-8086 mode. */
+function transferToParagraph(cpu: Cpu, target: FarPointer, size: 2 | 4 | 8, kind: Transfer): void {
   const { state } = cpu;
-  const cs = state.segments[Seg.CS];
-  if (target.offset > 0xffffn) throw new GuestException(Vector.GP, 0);
+  const stack = Stack.current(cpu);
   if (kind === 'call') {
-    const stack = Stack.current(cpu);
-    stack.push(size, BigInt(cs.selector));
+    stack.push(size, BigInt(state.segments[Seg.CS].selector));
     stack.push(size, cpu.nextAddress);
-    stack.commit();
-    setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
   }
-  cs.selector = target.selector;
-  cs.base = BigInt(target.selector << 4);
-  cpu.nextAddress = target.offset;
-  cpu.modeChanged();
+  setParagraphCode(cpu, target.selector, target.offset);
+  stack.commit();
+  if (kind === 'call') setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
 }

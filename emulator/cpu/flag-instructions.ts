@@ -5,6 +5,7 @@ import { GuestException, Vector } from './exceptions';
 import { restoredFlags } from './far-transfer';
 import { setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag } from './state';
+import { requireVirtual8086Privilege } from './virtual-8086';
 
 /** CLI and STI need CPL <= IOPL. */
 function requireIoPrivilege(cpu: Cpu): void {
@@ -27,9 +28,20 @@ export function executeSti(cpu: Cpu, _instruction: Instruction): void {
   cpu.modeChanged();
 }
 
+/** PUSHF in virtual-8086 mode, where it needs IOPL 3. VM and RF are not seen in the image (SDM vol. 2, PUSHF). */
+export function executePushf(cpu: Cpu, instruction: Instruction): void {
+  requireVirtual8086Privilege(cpu.state);
+  const size = instruction.operandSize === 2 ? 2 : 4;
+  const stack = Stack.current(cpu);
+  stack.push(size, BigInt(cpu.state.rflags & ~(Flag.VM | Flag.RF)));
+  stack.commit();
+  setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
+}
+
 export function executePopf(cpu: Cpu, instruction: Instruction): void {
   const { state } = cpu;
   const size = instruction.operandSize === 1 ? 2 : instruction.operandSize;
+  requireVirtual8086Privilege(state);
   const stack = Stack.current(cpu);
   const image = Number(stack.pop(size) & 0xffffffffn);
   setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));

@@ -16,7 +16,9 @@ import {
   requireCodeOffset,
   selectorFault,
   setCodeSegment,
+  setNullSegment,
   setNullStackSegment,
+  setParagraphCode,
   setSegment,
   markAccessed,
   SystemType,
@@ -24,6 +26,8 @@ import {
 import { accessAt, setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag, type CpuState } from './state';
 import { readInnerStack, readIst, readRsp } from './task-state';
+import { switchTask, taskWordSize } from './task-switch';
+import { requireVirtual8086Privilege } from './virtual-8086';
 
 /** The processor gave up: an exception while delivering #DF. `vector` is the first exception of the three. */
 export class TripleFault extends Error {
@@ -122,6 +126,7 @@ export function executeInt(cpu: Cpu, instruction: Instruction): void {
     if (!cpu.state.flag(Flag.OF)) return;
     vector = Vector.OF;
   }
+  if (instruction.mnemonic === 'INT') requireVirtual8086Privilege(cpu.state);
   enter(cpu, { vector, software: true, returnAddress: cpu.nextAddress, resumeFlag: false });
 }
 
@@ -188,7 +193,8 @@ function readGate(cpu: Cpu, delivery: Delivery, gateBytes: 8 | 16): Descriptor {
   const gate = descriptorAt(cpu, state.idtr.base + BigInt(offset));
   const wide = gate.systemType === SystemType.INTERRUPT_GATE || gate.systemType === SystemType.TRAP_GATE;
   const narrow = gate.systemType === SystemType.INTERRUPT_GATE16 || gate.systemType === SystemType.TRAP_GATE16;
-  if (gate.codeOrData || !(wide || (narrow && gateBytes === 8))) throw new GuestException(Vector.GP, errorCode);
+  const legacy = narrow || gate.systemType === SystemType.TASK_GATE;
+  if (gate.codeOrData || !(wide || (legacy && gateBytes === 8))) throw new GuestException(Vector.GP, errorCode);
   if (delivery.software && gate.dpl < state.cpl) throw new GuestException(Vector.GP, errorCode);
   if (!gate.present) throw new GuestException(Vector.NP, errorCode);
   return gate;
@@ -261,12 +267,15 @@ function enterProtectedMode(cpu: Cpu, delivery: Delivery): void {
   const { state } = cpu;
   const ext = delivery.software ? 0 : EXT;
   const gate = readGate(cpu, delivery, 8);
+  if (gate.systemType === SystemType.TASK_GATE) return enterTask(cpu, delivery, gate.low >>> 16);
   const wide = gate.systemType === SystemType.INTERRUPT_GATE || gate.systemType === SystemType.TRAP_GATE;
   const size = wide ? 4 : 2;
   const offset = BigInt(((wide ? gate.high & 0xffff0000 : 0) | (gate.low & 0xffff)) >>> 0);
   const selector = gate.low >>> 16;
   const code = readHandlerSegment(cpu, selector, ext);
   const cpl = code.isConforming ? state.cpl : code.dpl;
+  const fromVirtual8086 = state.virtual8086;
+  if (fromVirtual8086 && cpl !== 0) selectorFault(Vector.GP, selector, ext);
 
   const ss = state.segments[Seg.SS];
   const inner = cpl < state.cpl ? readInnerStackSegment(cpu, cpl, ext) : undefined;
@@ -278,6 +287,9 @@ function enterProtectedMode(cpu: Cpu, delivery: Delivery): void {
     access: accessAt(cpl),
     errorCode: inner ? (inner.selector & 0xfffc) | ext : ext,
   });
+  if (fromVirtual8086) {
+    for (const seg of VIRTUAL_8086_PUSHED) stack.push(size, BigInt(state.segments[seg].selector));
+  }
   if (inner) {
     stack.push(size, BigInt(ss.selector));
     stack.push(size, state.gpr[Gpr.RSP]);
@@ -295,6 +307,24 @@ function enterProtectedMode(cpu: Cpu, delivery: Delivery): void {
   setStackPointer(cpu, stack.pointer, pointerSize);
   cpu.nextAddress = offset;
   clearFlags(state, gate.systemType);
+  if (fromVirtual8086) {
+    for (const seg of VIRTUAL_8086_PUSHED) setNullSegment(cpu, state.segments[seg], 0);
+  }
+}
+
+/** Data segment registers in the order in which they are pushed when an interrupt leaves virtual-8086 mode. */
+const VIRTUAL_8086_PUSHED = [Seg.GS, Seg.FS, Seg.DS, Seg.ES] as const;
+
+/** Through a task gate: the handler is a task nested in the interrupted one, with the error code on its own stack. */
+function enterTask(cpu: Cpu, delivery: Delivery, selector: number): void {
+  const ext = delivery.software ? 0 : EXT;
+  const eflags = Number(flagsImage(cpu.state, delivery));
+  switchTask(cpu, selector, 'call', { eip: delivery.returnAddress, eflags, ext });
+  if (delivery.errorCode === undefined) return;
+  const stack = Stack.current(cpu, ext);
+  stack.push(taskWordSize(cpu.state), BigInt(delivery.errorCode));
+  stack.commit();
+  setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
 }
 
 /** SS:ESP for an inner privilege level from the TSS, with all checks (SDM vol. 2, INT n, INTER-PRIVILEGE-LEVEL). */
@@ -318,11 +348,8 @@ function enterRealMode(cpu: Cpu, delivery: Delivery): void {
   stack.push(2, BigInt(state.rflags));
   stack.push(2, BigInt(state.segments[Seg.CS].selector));
   stack.push(2, delivery.returnAddress);
+  setParagraphCode(cpu, Number(target >> 16n), target & 0xffffn);
   stack.commit();
   setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
-  const cs = state.segments[Seg.CS];
-  cs.selector = Number(target >> 16n);
-  cs.base = BigInt(cs.selector << 4);
-  cpu.nextAddress = target & 0xffffn;
   state.setControlFlags(Flag.IF | Flag.TF | Flag.AC | Flag.RF, false);
 }

@@ -14,10 +14,13 @@ type PortSize = 1 | 2 | 4;
 /** Offset of the I/O map base field in a 32-bit or 64-bit TSS. */
 const IO_MAP_BASE = 102;
 
-/** CPL > IOPL: each port needs a clear bit in the TSS's I/O permission bitmap, else #GP(0). */
+/**
+ * CPL > IOPL, and virtual-8086 mode at any IOPL: each port needs a clear bit in the TSS's I/O permission bitmap, else
+ * #GP(0).
+ */
 function requirePortAccess(cpu: Cpu, port: number, size: PortSize): void {
   const { state } = cpu;
-  if (!state.protectedMode || state.cpl <= state.iopl) return;
+  if (!state.protectedMode || (state.cpl <= state.iopl && !state.virtual8086)) return;
   const { tr } = state;
   const type: SystemType = tr.type;
   const wide = !tr.unusable && type === SystemType.TSS_BUSY;

@@ -9,12 +9,14 @@ import {
   SELECTOR_RPL,
   setCodeSegment,
   setNullStackSegment,
+  setParagraphCode,
   setSegment,
   type Descriptor,
 } from './segmentation';
 import { setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag } from './state';
 import { returnFromTask } from './task-switch';
+import { requireVirtual8086Privilege, returnToVirtual8086 } from './virtual-8086';
 
 /** Where a far return goes, all checks passed. */
 interface ReturnTarget {
@@ -38,7 +40,8 @@ export function executeIret(cpu: Cpu, instruction: Instruction): void {
   // NMIs are unblocked even if IRET faults (SDM vol. 3, section 6.7.1).
   state.nmiBlocked = false;
   const size = frameSize(instruction);
-  if (!state.protectedMode) return returnInRealMode(cpu, size, true, 0);
+  requireVirtual8086Privilege(state);
+  if (state.paragraphSelectors) return returnToParagraph(cpu, size, true, 0);
   if (state.flag(Flag.NT)) {
     if (state.longMode) throw new GuestException(Vector.GP, 0);
     return returnFromTask(cpu);
@@ -48,6 +51,9 @@ export function executeIret(cpu: Cpu, instruction: Instruction): void {
   const offset = stack.pop(size);
   const selector = Number(stack.pop(size) & 0xffffn);
   const image = Number(stack.pop(size) & 0xffffffffn);
+  if (image & Flag.VM && oldCpl === 0 && !state.longMode) {
+    return returnToVirtual8086(cpu, stack, { selector, offset, flags: image });
+  }
   // In 64-bit mode SS:RSP is always in the frame, otherwise only when the privilege level changes.
   const withStack = state.mode64 || (selector & SELECTOR_RPL) > oldCpl;
   const target = checkTarget(cpu, selector, offset);
@@ -66,7 +72,7 @@ export function executeRetFar(cpu: Cpu, instruction: Instruction): void {
   const size = frameSize(instruction);
   const operand = instruction.operands.at(0);
   const release = operand?.kind === 'immediate' ? Number(operand.value & 0xffffn) : 0;
-  if (!state.protectedMode) return returnInRealMode(cpu, size, false, release);
+  if (state.paragraphSelectors) return returnToParagraph(cpu, size, false, release);
   const stack = Stack.current(cpu);
   const offset = stack.pop(size);
   const selector = Number(stack.pop(size) & 0xffffn);
@@ -115,18 +121,15 @@ function goTo(cpu: Cpu, target: ReturnTarget, newStack: ReturnStack | undefined,
   cpu.nextAddress = target.offset;
 }
 
-function returnInRealMode(cpu: Cpu, size: 2 | 4 | 8, withFlags: boolean, release: number): void {
+/** IRET and far RET in real-address and virtual-8086 mode. */
+function returnToParagraph(cpu: Cpu, size: 2 | 4 | 8, withFlags: boolean, release: number): void {
   const { state } = cpu;
   const stack = Stack.current(cpu);
   const offset = stack.pop(size);
   const selector = Number(stack.pop(size) & 0xffffn);
-  if (offset > 0xffffn) throw new GuestException(Vector.GP, 0);
-  if (withFlags) state.rflags = restoredFlags(state, Number(stack.pop(size) & 0xffffffffn), size, 0, Flag.RF);
+  const image = withFlags ? Number(stack.pop(size) & 0xffffffffn) : 0;
   stack.skip(release);
+  setParagraphCode(cpu, selector, offset);
   setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
-  const cs = state.segments[Seg.CS];
-  cs.selector = selector;
-  cs.base = BigInt(selector << 4);
-  cpu.nextAddress = offset;
-  cpu.modeChanged();
+  if (withFlags) state.rflags = restoredFlags(state, image, size, state.cpl, Flag.RF);
 }

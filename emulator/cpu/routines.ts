@@ -83,6 +83,7 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   OUT: io.executeOut,
   OUTS: io.executeOuts,
   POPF: flags.executePopf,
+  PUSHF: flags.executePushf,
   POP_SREG: segments.executePopSreg,
   RDFSBASE: segments.readBase(Seg.FS),
   RDGSBASE: segments.readBase(Seg.GS),

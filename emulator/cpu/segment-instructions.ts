@@ -61,9 +61,9 @@ function setZeroFlag(cpu: Cpu, set: boolean): void {
   state.rflags = set ? state.rflags | Flag.ZF : state.rflags & ~Flag.ZF;
 }
 
-/** These instructions exist in protected mode only. */
+/** These instructions exist in protected mode only, and not in its virtual-8086 mode. */
 function requireProtectedMode(cpu: Cpu): void {
-  if (!cpu.state.protectedMode) throw new GuestException(Vector.UD);
+  if (cpu.state.paragraphSelectors) throw new GuestException(Vector.UD);
 }
 
 /** The descriptor of a selector if it is in its table and visible at the current privilege level. */

@@ -174,18 +174,37 @@ export function setNullStackSegment(register: SegmentRegister, selector: number,
   setFlatSegment(register, selector, AccessRights.UNUSABLE | (dpl << 5));
 }
 
-/** In real-address mode the base is the selector times 16; the rest of the hidden part stays. */
-function setRealModeSegment(register: SegmentRegister, selector: number): void {
+/** Present, writable data, accessed: what segments are after reset; in virtual-8086 mode with DPL 3. */
+const PARAGRAPH_RIGHTS = AccessRights.P | AccessRights.S | SegmentType.WRITABLE | SegmentType.ACCESSED;
+const PARAGRAPH_LIMIT = 0xffff;
+
+/**
+ * Loads a segment register in real-address or virtual-8086 mode: the base is the selector times 16. In real-address mode
+ * limit and attributes stay as protected mode has left them; in virtual-8086 mode they are fixed (SDM vol. 3, 21.1.1 and
+ * 21.2.1).
+ */
+export function setParagraphSegment(state: CpuState, register: SegmentRegister, selector: number): void {
   register.selector = selector;
   register.base = BigInt(selector << 4);
-  register.rights &= ~AccessRights.UNUSABLE;
+  if (!state.virtual8086 && !register.unusable) return;
+  register.limit = PARAGRAPH_LIMIT;
+  register.rights = PARAGRAPH_RIGHTS | (state.virtual8086 ? AccessRights.DPL : 0);
+}
+
+/** A far transfer in real-address or virtual-8086 mode. Throws #GP(0) for an offset beyond the limit of CS. */
+export function setParagraphCode(cpu: Cpu, selector: number, offset: bigint): void {
+  const cs = cpu.state.segments[Seg.CS];
+  if (offset > BigInt(cs.limit)) throw new GuestException(Vector.GP, 0);
+  setParagraphSegment(cpu.state, cs, selector);
+  cpu.nextAddress = offset;
+  cpu.modeChanged();
 }
 
 /** Loads DS, ES, FS, GS or SS, as MOV, POP, LDS and the like do (SDM vol. 2, MOV, "Protected Mode Exceptions"). */
 export function loadSegment(cpu: Cpu, seg: Seg, selector: number): void {
   const { state } = cpu;
   const register = state.segments[seg];
-  if (!state.protectedMode) setRealModeSegment(register, selector);
+  if (state.paragraphSelectors) setParagraphSegment(state, register, selector);
   else if (seg === Seg.SS) loadStackSegment(cpu, selector);
   else if (isNull(selector)) setNullSegment(cpu, register, selector);
   else {

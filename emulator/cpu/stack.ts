@@ -32,15 +32,15 @@ export class Stack {
     this.pointer = BigInt.asUintN(8 * options.pointerSize, options.pointer);
   }
 
-  /** The stack in use: SS:RSP at the current privilege level. */
-  static current(cpu: Cpu): Stack {
+  /** The stack in use: SS:RSP at the current privilege level. `errorCode` is that of a #SS. */
+  static current(cpu: Cpu, errorCode = 0): Stack {
     const { state } = cpu;
     return new Stack(cpu, {
       pointerSize: stackPointerSize(cpu),
       segment: state.segments[Seg.SS],
       pointer: state.gpr[Gpr.RSP],
       access: dataAccess(cpu),
-      errorCode: 0,
+      errorCode,
     });
   }
 

@@ -290,6 +290,14 @@ export class CpuState {
   get protectedMode(): boolean {
     return (this.cr0 & Cr0.PE) !== 0;
   }
+  /** Virtual-8086 mode: EFLAGS.VM in protected mode. */
+  get virtual8086(): boolean {
+    return this.flag(Flag.VM) && this.protectedMode;
+  }
+  /** Real-address or virtual-8086 mode: selectors are numbers of 16-byte paragraphs, not of descriptors. */
+  get paragraphSelectors(): boolean {
+    return !this.protectedMode || this.flag(Flag.VM);
+  }
   get paging(): boolean {
     return (this.cr0 & Cr0.PG) !== 0;
   }
