@@ -1,12 +1,14 @@
 /** Assembly diagnostics as lines for a terminal: file:line:column: error: …, then the macro expansions around it. */
 import { relative } from 'node:path';
-import { expansionChain, type Diagnostic, type SourceLocation } from '../toolchain';
+import { expansionBacktrace, type Diagnostic, type SourceLocation } from '../toolchain';
 
 export function diagnosticLines({ severity, message, location, expansion }: Diagnostic): string[] {
-  const chain = expansionChain(expansion);
   return [
     `${place(location)}: ${severity}: ${message}`,
-    ...[...chain].reverse().map(({ macro, call }) => `${place(call)}: note: in the expansion of macro '${macro}'`),
+    ...expansionBacktrace(expansion).flatMap(({ expansion: { macro, call }, omitted }) => [
+      `${place(call)}: note: in the expansion of macro '${macro}'`,
+      ...(omitted > 0 ? [`  … and ${omitted} more`] : []),
+    ]),
   ];
 }
 

@@ -5,7 +5,7 @@ import {
   buildImage as buildFromSources,
   DebugInfo,
   ElfError,
-  expansionChain,
+  expansionBacktrace,
   isElf,
   KERNEL_LAYOUT,
   readElf,
@@ -186,8 +186,10 @@ function describeDiagnostic({ severity, message, location, expansion }: Diagnost
     const near = relative('.', file);
     return `${near.startsWith('..') ? file : near}:${line}${column > 0 ? `:${column}` : ''}`;
   };
-  const chain = expansionChain(expansion).reverse();
-  const calls = chain.map(({ macro, call }) => `\n  in macro ${macro}, called at ${at(call)}`);
+  const calls = expansionBacktrace(expansion).map(({ expansion: { macro, call }, omitted }) => {
+    const more = omitted > 0 ? `\n  … and ${omitted} more` : '';
+    return `\n  in macro ${macro}, called at ${at(call)}${more}`;
+  });
   return `${at(location)}: ${severity}: ${message}${calls.join('')}`;
 }
 

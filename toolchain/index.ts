@@ -15,7 +15,7 @@ export { type ElfFile, type ElfSection, type ElfSegment, isElf, readElf } from '
 export { readObject } from './elf/object-reader';
 export { writeObject } from './elf/writer';
 export { mappingSymbolBits } from './elf/mapping-symbols';
-export { expansionChain } from './elf/line-rows';
+export { expansionBacktrace, expansionChain } from './elf/line-rows';
 export { DwarfError } from './dwarf/error';
 export { debugSections, type DebugOptions } from './dwarf/debug-sections';
 export { type CodeLocation, DebugInfo, type LineAddresses } from './dwarf/debug-info';

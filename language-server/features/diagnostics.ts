@@ -1,6 +1,11 @@
 /** Errors and warnings of the assembler, file by file, with the macro expansions they arose in. */
 import { DiagnosticSeverity, type Diagnostic, type DiagnosticRelatedInformation } from 'vscode-languageserver';
-import { expansionChain, type Diagnostic as AssemblerDiagnostic, type SourceLocation } from '../../toolchain';
+import {
+  expansionBacktrace,
+  expansionChain,
+  type Diagnostic as AssemblerDiagnostic,
+  type SourceLocation,
+} from '../../toolchain';
 import type { Analysis } from '../analysis';
 import { locationOf, rangeOf } from '../positions';
 import type { SourceFiles } from '../source-files';
@@ -61,10 +66,8 @@ function atCall(diagnostic: AssemblerDiagnostic, macro: string, call: SourceLoca
 
 /** The macro expansion stack, innermost first. */
 function calls({ expansion }: AssemblerDiagnostic, files: SourceFiles): DiagnosticRelatedInformation[] {
-  return expansionChain(expansion)
-    .reverse()
-    .map(({ macro, call }) => ({
-      location: locationOf(call, macro.length, files),
-      message: `in the expansion of macro ${macro}, called here`,
-    }));
+  return expansionBacktrace(expansion).map(({ expansion: { macro, call }, omitted }) => ({
+    location: locationOf(call, macro.length, files),
+    message: `in the expansion of macro ${macro}, called here${omitted > 0 ? ` (… and ${omitted} more)` : ''}`,
+  }));
 }

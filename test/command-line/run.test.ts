@@ -213,6 +213,11 @@ describe('ringside run', () => {
     assert.equal(repeated.match(/'badly'/g)?.length, 1);
     assert.match(repeated, /'badly' .*\(and in 2 more expansions\)\n.*wrong\.S:4:2: note/);
     assert.match(repeated, /wrong\.S could not be assembled/);
+    folder.write('wrong.S', '.macro M\n\tM\n.endm\n\tM\n');
+    const endless = (await run(['run', source])).error;
+    assert.match(endless, /'M' calls itself without end/);
+    assert.match(endless, /\n {2}… and 90 more\n/);
+    assert.equal(endless.match(/in the expansion/g)?.length, 10);
   });
 
   it('refuses images that are not what they are said to be', async () => {
