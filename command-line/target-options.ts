@@ -4,6 +4,7 @@ import {
   AdapterError,
   BuildError,
   closest,
+  defaultKernel,
   formatOf,
   loadTarget,
   msrRegister,
@@ -20,7 +21,6 @@ import { diagnosticLines, nearName } from './diagnostics';
 import { CommandError, UsageError } from './errors';
 import { readBytes } from './files';
 import type { CommandDescription, Given, Options } from './options';
-import { defaultKernel } from './sample-kernel';
 import type { Terminal } from './terminal';
 import { parseChoice, parseNumber, splitAssignment } from './values';
 

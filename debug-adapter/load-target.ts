@@ -1,4 +1,5 @@
 /** From launch options to a booted machine: the one place where a parsed image meets a machine. */
+import { dirname, resolve } from 'node:path';
 import {
   createMachine,
   hasMultibootHeader,
@@ -64,6 +65,11 @@ function loadOnKernel(options: TargetOptions, kernelPath: string): LoadedTarget 
   if (format === 'flat' || format === 'multiboot') {
     throw new AdapterError(
       `${options.program} is no program a kernel can start: give an assembly source or an ELF executable, or name no kernel for it.`,
+    );
+  }
+  if (dirname(resolve(options.program)) === resolve(kernelPath)) {
+    throw new AdapterError(
+      `${options.program} is a part of the kernel ${kernelPath}. Start a program that runs on it, or the folder itself without a kernel.`,
     );
   }
   const kernel = buildImage(kernelPath, 'kernel', formatOf(kernelPath), options);

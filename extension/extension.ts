@@ -21,7 +21,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     sessions,
     vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, adapterFactory(context.extensionPath)),
-    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, new LaunchConfigurations(context.extensionPath)),
+    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, new LaunchConfigurations()),
     vscode.debug.registerDebugConfigurationProvider(
       DEBUG_TYPE,
       dynamicConfigurations,

@@ -2,7 +2,6 @@
  * Launch configurations: those offered for an open file, and what is filled in. What is wrong in one the adapter tells;
  * VS Code shows it with a button that opens launch.json.
  */
-import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import { DEBUG_TYPE } from './requests';
@@ -24,10 +23,8 @@ export const dynamicConfigurations: vscode.DebugConfigurationProvider = {
   },
 };
 
-/** Fills in what a configuration leaves out. */
+/** Fills in what a configuration leaves out, but for the kernel: which one a program runs on, the adapter knows. */
 export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
-  constructor(private readonly extensionPath: string) {}
-
   resolveDebugConfiguration(
     _folder: vscode.WorkspaceFolder | undefined,
     configuration: vscode.DebugConfiguration,
@@ -46,17 +43,12 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     folder: vscode.WorkspaceFolder | undefined,
     configuration: vscode.DebugConfiguration,
   ): vscode.DebugConfiguration {
+    const kernel: unknown = configuration.kernel;
     return {
       serial: 'terminal',
       ...configuration,
-      kernel: absolute((configuration.kernel as unknown) ?? this.defaultKernel(folder), folder),
+      ...(kernel === undefined ? {} : { kernel: absolute(kernel, folder) }),
     };
-  }
-
-  /** The workspace's own kernel, else the one that ships with the extension. */
-  private defaultKernel(folder: vscode.WorkspaceFolder | undefined): string {
-    const own = folder && join(folder.uri.fsPath, 'kernel');
-    return own && existsSync(own) ? own : join(this.extensionPath, 'samples', 'kernel');
   }
 }
 

@@ -232,6 +232,9 @@ describe('bad input', () => {
   it('should name an undefined symbol', () =>
     fails({ program: write('undefined.S', '.globl _start\n_start: call nowhere\n') }, /undefined\.S:2.*nowhere/));
 
+  it('should tell a part of a kernel from a program', () =>
+    fails({ program: join(KERNEL, 'entry_64.S'), kernel: KERNEL }, /entry_64\.S is a part of the kernel/));
+
   it('should name a program that is not there', () =>
     fails({ program: join(folder, 'none.S') }, /There is no file .*none\.S/));
 
