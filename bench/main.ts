@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { benchAssembler } from './assembler';
 import { benchDebugAdapter } from './debug-adapter';
 import { benchEngine } from './engine';
+import { benchExtension } from './extension';
 import { table, type Row } from './measure';
 import { benchSystemCalls } from './system-calls';
 
@@ -11,6 +12,7 @@ const root = process.cwd();
 const BENCHMARKS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   assembler: () => benchAssembler(join(root, 'samples', 'kernel')),
   'debug-adapter': () => benchDebugAdapter(root),
+  extension: () => benchExtension(root),
   interpreter: () => benchEngine(join(root, 'bench', 'programs'), 'interpreter'),
   tiered: () => benchEngine(join(root, 'bench', 'programs'), 'tiered'),
   'system-calls': () => benchSystemCalls(root),
