@@ -1,7 +1,9 @@
 /** Lowers decoded instructions to records: picks the handler and fills the fields. */
+import { architecturalRoutines } from '../cpu/routines';
 import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
 import type { OperandRef } from '../isa/semantics/context';
 import { describedOperands, descriptionName, operandRefs, type Variant } from '../isa/semantics/definition';
+import { softwareRoutines } from '../isa/semantics/software';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import { Builtin, type HandlerTable } from './handlers';
 import * as layout from './layout';
@@ -27,6 +29,10 @@ const READS_DESTINATION = new Set([
 
 /** These raise #UD before anything can be wrong with their operand. */
 const UNDEFINED = new Set(['UD0', 'UD1']);
+
+/** Whether a routine carries out `mnemonic`; one that has none is undefined as well. */
+const hasRoutine = (mnemonic: string): boolean =>
+  !UNDEFINED.has(mnemonic) && (mnemonic in architecturalRoutines || mnemonic in softwareRoutines);
 
 export class Lowering {
   private readonly u8: Uint8Array;
@@ -179,7 +185,7 @@ export class Lowering {
 
     // An architectural routine: it finds its operands in the instruction, the address of a memory operand in ADDRESS.
     let at = record;
-    if (memory && this.supports(mnemonic) && !UNDEFINED.has(mnemonic)) {
+    if (memory && this.supports(mnemonic) && hasRoutine(mnemonic)) {
       this.address(at, instruction, memory, next, mode);
       at += layout.RECORD_BYTES;
     }

@@ -2,13 +2,16 @@
  * The instruction decoder: bytes to `Instruction` (SDM vol. 2, chapter 2). Prefixes and opcode lead to a form in the
  * opcode maps; the form tells which operands follow.
  *
- * Vector instructions: MMX and SSE are recognised as `SIMD`, x87 as `X87`, with their length and without operands; VEX
- * and EVEX ones are undefined. Virtualisation, SGX, TSX, CET, MPX, AMX, Key Locker and AMD's own instructions are
- * undefined, but for the encodings that are NOP on a processor without the feature.
+ * Everything up to AVX2, FMA, F16C and GFNI is decoded, whether a modelled processor has it or not. AVX-512 and the
+ * later vector extensions are undefined, and so is all of EVEX; virtualisation, SGX, TSX, CET, MPX, AMX, Key Locker and
+ * AMD's own instructions are undefined, but for the encodings that are NOP on a processor without the feature.
  *
  * Operands are those of the SDM, destination first, with these conventions:
  * - Fixed operands an instruction always has (AL in MUL, the accumulator and DX of string instructions) are left out;
  *   those that distinguish forms (CL or 1 as shift count, AL or rAX with an immediate, DX of IN and OUT) are there.
+ * - XMM0 as third operand of BLENDVPS, BLENDVPD, PBLENDVB and SHA256RNDS2 is left out, too. MASKMOVQ and MASKMOVDQU
+ *   have DS:rDI as their destination.
+ * - x87 instructions of two operands name both; those that work on ST(0), or ST(0) and ST(1), alone name none.
  * - String instructions have their memory operands: MOVS ES:rDI, DS:rSI; CMPS DS:rSI, ES:rDI; others the one they use.
  *   XLAT has DS:rBX (AL is still to be added), MONITOR DS:rAX. Their width is `addressSize`, as for all addresses.
  * - Memory that is addressed but not accessed as one value (LEA, INVLPG, XSAVE areas) has size 0; NOP has no operands.
@@ -26,7 +29,9 @@ import {
   oneByteMap,
   Selector,
   SizeRule,
+  VexBit,
   twoByteMap,
+  vexMap0F,
   vexMap0F38,
   vexMap0F3A,
 } from './opcode-map';
@@ -112,6 +117,7 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
   d.mode = mode;
   d.override = -1;
   d.vvvv = 0;
+  d.vectorLength = 16;
   let position = start;
   let operandOverride = false;
   let addressOverride = false;
@@ -143,30 +149,33 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
   d.hasRex = rex !== 0;
   let mandatory = repeat === 0 ? (operandOverride ? MANDATORY_66 : 0) : repeat === 0xf3 ? MANDATORY_F3 : MANDATORY_F2;
   let cell: Cell;
-  let vex = false;
+  let vex = -1;
   if (byte === 0x0f) {
     byte = code[position++];
     if (byte === 0x38) cell = map0F38[(byte = code[position++])];
     else if (byte === 0x3a) cell = map0F3A[(byte = code[position++])];
     else cell = twoByteMap[byte];
   } else if ((byte & 0xfe) === 0xc4 && (mode === 64 || (features & DecoderFeature.VEX && code[position] >= 0xc0))) {
-    vex = true;
     d.position = position + 1;
     // SDM vol. 2, 2.3.2 to 2.3.4: REX, 66, F2, F3 and LOCK before VEX are #UD
     if (mandatory !== 0 || lock || rex !== 0) return 'undefined';
     const payload = code[position++];
-    // C5: the general-register instructions are in maps 2 and 3, which need the three-byte form
-    if (byte === 0xc5) return 'undefined';
-    const second = code[position++];
-    d.rex = mode === 64 ? ((~payload >> 5) & 7) | ((second >> 4) & 8) : 0;
-    d.vvvv = (~second >> 3) & (mode === 64 ? 15 : 7);
-    mandatory = second & 3;
-    byte = code[position++];
-    d.position = position;
-    // L must be 0 for all instructions of these maps
-    if (second & 4) return 'undefined';
-    const map = payload & 0x1f;
-    cell = map === 2 ? vexMap0F38[byte] : map === 3 ? vexMap0F3A[byte] : null;
+    if (byte === 0xc5) {
+      // The two-byte form: R in the place of W, which is 0, and map 1
+      vex = payload & 0x7f;
+      d.rex = mode === 64 ? (~payload >> 5) & 4 : 0;
+      byte = code[position++];
+      cell = vexMap0F[byte];
+    } else {
+      vex = code[position++];
+      d.rex = mode === 64 ? ((~payload >> 5) & 7) | ((vex >> 4) & 8) : 0;
+      byte = code[position++];
+      const map = payload & 0x1f;
+      cell = map === 1 ? vexMap0F[byte] : map === 2 ? vexMap0F38[byte] : map === 3 ? vexMap0F3A[byte] : null;
+    }
+    d.vvvv = (~vex >> 3) & 15;
+    if (vex & VexBit.L) d.vectorLength = 32;
+    mandatory = vex & 3;
   } else {
     cell = oneByteMap[byte];
   }
@@ -200,6 +209,12 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
       case Selector.B:
         index = d.rex & 1;
         break;
+      case Selector.L:
+        index = d.vectorLength >> 5;
+        break;
+      case Selector.VexW:
+        index = (vex >> 7) & 1;
+        break;
       case Selector.Feature:
         index = features & cell.feature ? 1 : 0;
         break;
@@ -208,7 +223,7 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
   }
   d.position = position + (modrmUsed ? 1 : 0);
   if (cell === null || (mode === 64 ? !cell.validIn64 : !cell.validOutside64)) return 'undefined';
-  if (vex && !cell.vvvv && d.vvvv !== 0) return 'undefined';
+  if (vex >= 0 && ((vex & cell.vexMask) !== cell.vexValue || (!cell.vvvv && d.vvvv !== 0))) return 'undefined';
 
   d.operandSize = operandSize(cell.sizeRule, mode, d.rex, operandOverride);
   d.addressSize = mode === 64 ? (addressOverride ? 4 : 8) : (mode === 32) !== addressOverride ? 4 : 2;
@@ -246,7 +261,16 @@ function finish(form: Form, start: number, lock: boolean, repeat: number): Instr
     } else {
       const second = d.operand(form.operand1);
       if (second === undefined) return 'undefined';
-      operands = form.operand2 === NO_OPERAND ? [first, second] : [first, second, d.operand(form.operand2) as Operand];
+      if (form.operand2 === NO_OPERAND) {
+        operands = [first, second];
+      } else {
+        const third = d.operand(form.operand2);
+        if (third === undefined) return 'undefined';
+        operands =
+          form.operand3 === NO_OPERAND
+            ? [first, second, third]
+            : [first, second, third, d.operand(form.operand3) as Operand];
+      }
     }
   }
   return {

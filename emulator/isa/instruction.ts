@@ -33,8 +33,12 @@ export const enum Seg {
   GS,
 }
 
-/** Operand width in bytes. 6 and 10 are the descriptor-table operands and far pointers (m16:32, m16:64, LGDT). */
-export type OperandSize = 0 | 1 | 2 | 4 | 6 | 8 | 10 | 16;
+/**
+ * Operand width in bytes. 6 and 10 are the descriptor-table operands and far pointers (m16:32, m16:64, LGDT), 10 also
+ * the extended reals and packed decimals of the x87 FPU; 16 and 32 vectors; 14 and 28 the x87 environment, 94 and 108
+ * the whole x87 state (FLDENV, FRSTOR).
+ */
+export type OperandSize = 0 | 1 | 2 | 4 | 6 | 8 | 10 | 14 | 16 | 28 | 32 | 94 | 108;
 
 export interface RegisterOperand {
   readonly kind: 'register';
@@ -84,8 +88,62 @@ export interface SystemRegisterOperand {
   readonly register: number;
 }
 
+/**
+ * XMM or YMM register. An instruction that uses only some low bytes of it, such as ADDSS, still names all of XMM; how
+ * much it uses is the instruction's business, and shows in the size of the memory operand that can stand in its place.
+ */
+export interface VectorRegisterOperand {
+  readonly kind: 'xmm';
+  /** 0..15. */
+  readonly register: number;
+  /** 16 is XMM, 32 is YMM. */
+  readonly size: 16 | 32;
+}
+
+/** MM0 to MM7. */
+export interface MmxRegisterOperand {
+  readonly kind: 'mmx';
+  readonly register: number;
+}
+
+/** x87 stack register ST(0) to ST(7), counted from the top of the stack. */
+export interface StackRegisterOperand {
+  readonly kind: 'st';
+  readonly register: number;
+}
+
+/**
+ * Vector memory operand of the gather instructions (VSIB, SDM vol. 2, section 2.3.12): each element of an index
+ * register gives one address. Not a `MemoryOperand`, because there is no one address.
+ */
+export interface GatherOperand {
+  readonly kind: 'gather';
+  /** Width of one element in memory, in bytes. */
+  readonly size: 4 | 8;
+  readonly segment: Seg;
+  /** General register, or -1 for none. */
+  readonly base: number;
+  /** XMM or YMM register 0..15. */
+  readonly index: number;
+  /** 16 is XMM, 32 is YMM. */
+  readonly indexSize: 16 | 32;
+  /** log2 of the scale: 0..3. */
+  readonly scale: number;
+  /** Sign-extended. */
+  readonly displacement: bigint;
+}
+
 export type Operand =
-  RegisterOperand | MemoryOperand | ImmediateOperand | RelativeOperand | FarOperand | SystemRegisterOperand;
+  | RegisterOperand
+  | MemoryOperand
+  | ImmediateOperand
+  | RelativeOperand
+  | FarOperand
+  | SystemRegisterOperand
+  | VectorRegisterOperand
+  | MmxRegisterOperand
+  | StackRegisterOperand
+  | GatherOperand;
 
 export interface Instruction {
   /** SDM mnemonic in capitals; condition codes are folded into one name (`Jcc`, `SETcc`, `CMOVcc`) with `condition`. */

@@ -4,12 +4,16 @@
  * operand named by ModRM.rm, of the effective operand size.
  */
 import type {
+  GatherOperand,
   ImmediateOperand,
   MemoryOperand,
+  MmxRegisterOperand,
   Operand,
   OperandSize,
   RegisterOperand,
+  StackRegisterOperand,
   SystemRegisterOperand,
+  VectorRegisterOperand,
 } from './instruction';
 import { Gpr, Seg } from './instruction';
 
@@ -20,9 +24,10 @@ const enum Method {
   FarPointer,
   /** B: general register in VEX.vvvv. */
   Vvvv,
-  /** BA, BB: memory at DS:rAX and DS:rBX. */
+  /** BA, BB, BD: memory at DS:rAX, DS:rBX and DS:rDI. */
   AtRax,
   AtRbx,
+  AtRdiData,
   /** C, D: control and debug register in ModRM.reg. */
   Control,
   Debug,
@@ -30,8 +35,27 @@ const enum Method {
   RegisterOrMemory,
   /** Rv/Mw: ModRM.rm; a register of the operand size, or 16 bits in memory. */
   RegisterOrWord,
+  /** Ry/M and a type: ModRM.rm; a general register of 64 bits with W, else 32, or memory of the type. */
+  RegisterByWOrMemory,
   /** G: general register in ModRM.reg. */
   Register,
+  /** V, H, L: XMM or YMM register in ModRM.reg, in VEX.vvvv, in the high half of the last byte. */
+  Vector,
+  VvvvVector,
+  ImmediateVector,
+  /** W: ModRM.rm as XMM or YMM register or memory; U: as register only. */
+  VectorOrMemory,
+  RmVector,
+  /** P: MMX register in ModRM.reg; Q: ModRM.rm as MMX register or memory; N: as register only. */
+  Mmx,
+  MmxOrMemory,
+  RmMmx,
+  /** STi: x87 register in ModRM.rm; ST0: the top of the x87 stack. */
+  StackRegister,
+  StackTop,
+  /** VMx, VMdq: gather operand whose index register is as wide as the vector, or is XMM. */
+  Gather,
+  GatherByXmm,
   /** I, and sI for an 8-bit one that is sign-extended to the operand size. */
   Immediate,
   SignedByte,
@@ -78,6 +102,19 @@ const enum Type {
   PseudoDescriptor,
   /** a: the two bounds of BOUND. */
   Bounds,
+  /** x: the vector length, 128 bits or with VEX.L 256. */
+  VectorLength,
+  /** h, f, e: half, a fourth, an eighth of the vector length in memory; a register is XMM. */
+  Half,
+  Fourth,
+  Eighth,
+  /** qq: 256 bits. */
+  QuadQuadword,
+  /** t: 80 bits. */
+  TenByte,
+  /** env, state: the x87 environment and the whole x87 state, each smaller with 16-bit operand size. */
+  Environment,
+  State,
 }
 
 const METHODS: Readonly<Record<string, Method>> = {
@@ -85,18 +122,29 @@ const METHODS: Readonly<Record<string, Method>> = {
   B: Method.Vvvv,
   BA: Method.AtRax,
   BB: Method.AtRbx,
+  BD: Method.AtRdiData,
   C: Method.Control,
   D: Method.Debug,
   E: Method.RegisterOrMemory,
-  'R/M': Method.RegisterOrWord,
+  'Ry/M': Method.RegisterByWOrMemory,
   G: Method.Register,
+  H: Method.VvvvVector,
   I: Method.Immediate,
   sI: Method.SignedByte,
   J: Method.Relative,
+  L: Method.ImmediateVector,
   M: Method.Memory,
+  N: Method.RmMmx,
   O: Method.Offset,
+  P: Method.Mmx,
+  Q: Method.MmxOrMemory,
   R: Method.RmRegister,
   S: Method.Segment,
+  U: Method.RmVector,
+  V: Method.Vector,
+  VM: Method.Gather,
+  VMX: Method.GatherByXmm,
+  W: Method.VectorOrMemory,
   X: Method.AtRsi,
   Y: Method.AtRdi,
   Z: Method.OpcodeRegister,
@@ -115,13 +163,25 @@ const TYPES: Readonly<Record<string, Type>> = {
   p: Type.FarPointer,
   s: Type.PseudoDescriptor,
   a: Type.Bounds,
+  x: Type.VectorLength,
+  h: Type.Half,
+  f: Type.Fourth,
+  e: Type.Eighth,
+  qq: Type.QuadQuadword,
+  t: Type.TenByte,
+  env: Type.Environment,
+  state: Type.State,
 };
 
-const encode = (method: Method, type: number): number => (method << 4) | type;
+const TYPE_BITS = 5;
+const TYPE_MASK = (1 << TYPE_BITS) - 1;
+const encode = (method: Method, type: number): number => (method << TYPE_BITS) | type;
+const methodOf = (code: number): Method => code >> TYPE_BITS;
 
 /** Operands that are not a method and a type. */
 const FIXED: Readonly<Record<string, number>> = {
   AL: encode(Method.Accumulator, Type.Byte),
+  AX: encode(Method.Accumulator, Type.Word),
   eAX: encode(Method.Accumulator, Type.AtMost32),
   rAX: encode(Method.Accumulator, Type.Effective),
   CL: encode(Method.Cl, Type.Byte),
@@ -134,6 +194,8 @@ const FIXED: Readonly<Record<string, number>> = {
   DS: encode(Method.FixedSegment, Seg.DS),
   FS: encode(Method.FixedSegment, Seg.FS),
   GS: encode(Method.FixedSegment, Seg.GS),
+  ST0: encode(Method.StackTop, Type.None),
+  STi: encode(Method.StackRegister, Type.None),
 };
 
 /** "No operand". */
@@ -143,19 +205,29 @@ export const NO_OPERAND = 0;
 export function operandCode(notation: string): number {
   const fixed = FIXED[notation];
   if (fixed !== undefined) return fixed;
-  const [, method, type] = /^(sI|B[AB]|[A-Z])([a-z]*)$/.exec(notation) ?? [];
+  const [, method, type] = /^(sI|B[ABD]|VMX?|Ry\/M|[A-Z])([a-z]*)$/.exec(notation) ?? [];
   if (!(method in METHODS) || !(type in TYPES)) throw new Error(`Unknown operand notation ${notation}`);
   return encode(METHODS[method], TYPES[type]);
 }
 
 /** Whether an operand of this code is named by a ModRM byte. */
 export function usesModrm(code: number): boolean {
-  switch ((code >> 4) as Method) {
+  switch (methodOf(code)) {
     case Method.Control:
     case Method.Debug:
     case Method.RegisterOrMemory:
     case Method.RegisterOrWord:
+    case Method.RegisterByWOrMemory:
     case Method.Register:
+    case Method.Vector:
+    case Method.VectorOrMemory:
+    case Method.RmVector:
+    case Method.Mmx:
+    case Method.MmxOrMemory:
+    case Method.RmMmx:
+    case Method.StackRegister:
+    case Method.Gather:
+    case Method.GatherByXmm:
     case Method.Memory:
     case Method.RmRegister:
     case Method.Segment:
@@ -167,12 +239,19 @@ export function usesModrm(code: number): boolean {
 
 /** Whether ModRM.mod has no meaning for an operand of this code (MOV to and from control and debug registers). */
 export function ignoresMod(code: number): boolean {
-  return code >> 4 === (Method.RmRegister as number);
+  return methodOf(code) === Method.RmRegister;
 }
 
 /** Whether an operand of this code is named by VEX.vvvv, which must be 1111b otherwise. */
 export function usesVvvv(code: number): boolean {
-  return code >> 4 === (Method.Vvvv as number);
+  const method = methodOf(code);
+  return method === Method.Vvvv || method === Method.VvvvVector;
+}
+
+/** Whether an operand of this code is a vector register, alone or as one of two possibilities. */
+export function isVector(code: number): boolean {
+  const method = methodOf(code);
+  return method >= Method.Vector && method <= Method.RmMmx;
 }
 
 const register = (number: number, size: 1 | 2 | 4 | 8, high = false): RegisterOperand => ({
@@ -194,6 +273,12 @@ const system = (kind: SystemRegisterOperand['kind']) =>
 const SEGMENTS = system('segment');
 const CONTROLS = system('control');
 const DEBUGS = system('debug');
+const vector = (size: 16 | 32) =>
+  NUMBERS.map((number): VectorRegisterOperand => ({ kind: 'xmm', register: number, size }));
+const VECTORS_128 = vector(16);
+const VECTORS_256 = vector(32);
+const MMX = NUMBERS.slice(0, 8).map((number): MmxRegisterOperand => ({ kind: 'mmx', register: number }));
+const STACK = NUMBERS.slice(0, 8).map((number): StackRegisterOperand => ({ kind: 'st', register: number }));
 
 /** CR0, CR2, CR3, CR4 and CR8; the others do not exist (SDM vol. 2, MOV to/from control registers: #UD). */
 const CONTROL_REGISTERS = 0b1_0001_1101;
@@ -240,7 +325,10 @@ export class Decoding {
   rex = 0;
   /** Whether a REX prefix stands before the opcode: SPL, BPL, SIL, DIL instead of AH, CH, DH, BH. */
   hasRex = false;
+  /** VEX.vvvv, not inverted; outside 64-bit mode only its low three bits name a register. */
   vvvv = 0;
+  /** Vector length in bytes: 32 with VEX.L. */
+  vectorLength: 16 | 32 = 16;
   operandSize: 1 | 2 | 4 | 8 = 4;
   addressSize: 2 | 4 | 8 = 8;
   /** Segment override, or -1. */
@@ -251,6 +339,8 @@ export class Decoding {
   private scale = 0;
   private displacement = 0;
   private ripRelative = false;
+  /** The SIB byte, or -1. */
+  private sib = -1;
 
   private readUint8(): number {
     return this.code[this.position++];
@@ -281,6 +371,7 @@ export class Decoding {
     this.index = -1;
     this.displacement = 0;
     this.ripRelative = false;
+    this.sib = -1;
     if (this.addressSize === 2) {
       this.readAddress16(mod, rm);
       return;
@@ -288,6 +379,7 @@ export class Decoding {
     let base = rm;
     if (rm === 4) {
       const sib = this.readUint8();
+      this.sib = sib;
       base = sib & 7;
       this.scale = sib >> 6;
       const index = ((sib >> 3) & 7) | ((this.rex & 2) << 2);
@@ -319,8 +411,8 @@ export class Decoding {
 
   /** Reads one operand; undefined if it names a register that does not exist (#UD). */
   operand(code: number): Operand | undefined {
-    const type = (code & 15) as Type;
-    switch ((code >> 4) as Method) {
+    const type = (code & TYPE_MASK) as Type;
+    switch (methodOf(code)) {
       case Method.RegisterOrMemory:
         if (this.modrm >= 0xc0) return this.register((this.modrm & 7) | ((this.rex & 1) << 3), this.size(type));
         return this.memory(this.size(type));
@@ -333,7 +425,33 @@ export class Decoding {
       case Method.Relative:
         return { kind: 'relative', displacement: this.relative(type) };
       case Method.Memory:
-        return this.memory(this.size(type));
+        return this.modrm < 0xc0 ? this.memory(this.size(type)) : undefined;
+      case Method.VectorOrMemory:
+        return this.modrm >= 0xc0 ? this.vector(this.rm(), type) : this.memory(this.size(type));
+      case Method.Vector:
+        return this.vector(((this.modrm >> 3) & 7) | ((this.rex & 4) << 1), type);
+      case Method.VvvvVector:
+        return this.vector(this.vvvvRegister(), type);
+      case Method.RmVector:
+        return this.modrm >= 0xc0 ? this.vector(this.rm(), type) : undefined;
+      case Method.ImmediateVector:
+        return this.vector((this.readUint8() >> 4) & (this.mode === 64 ? 15 : 7), type);
+      case Method.Mmx:
+        return MMX[(this.modrm >> 3) & 7];
+      case Method.MmxOrMemory:
+        return this.modrm >= 0xc0 ? MMX[this.modrm & 7] : this.memory(this.size(type));
+      case Method.RmMmx:
+        return this.modrm >= 0xc0 ? MMX[this.modrm & 7] : undefined;
+      case Method.StackRegister:
+        return STACK[this.modrm & 7];
+      case Method.StackTop:
+        return STACK[0];
+      case Method.Gather:
+        return this.gather(type, this.vectorLength);
+      case Method.GatherByXmm:
+        return this.gather(type, 16);
+      case Method.RegisterByWOrMemory:
+        return this.modrm >= 0xc0 ? this.register(this.rm(), this.rex & 8 ? 8 : 4) : this.memory(this.size(type));
       case Method.OpcodeRegister:
         return this.register((this.opcode & 7) | ((this.rex & 1) << 3), this.size(type));
       case Method.RegisterOrWord:
@@ -355,8 +473,10 @@ export class Decoding {
         return this.memoryAt(Gpr.RAX, this.size(type));
       case Method.AtRbx:
         return this.memoryAt(Gpr.RBX, this.size(type));
+      case Method.AtRdiData:
+        return this.memoryAt(Gpr.RDI, this.size(type));
       case Method.Vvvv:
-        return this.register(this.vvvv, this.size(type));
+        return this.register(this.vvvvRegister(), this.size(type));
       case Method.Offset:
         return memoryOperand(this.size(type), this.segmentOr(Seg.DS), -1, -1, 0, this.offset(), false);
       case Method.RmRegister:
@@ -404,6 +524,22 @@ export class Decoding {
         return this.mode === 64 ? 10 : 6;
       case Type.Bounds:
         return (this.operandSize * 2) as OperandSize;
+      case Type.VectorLength:
+        return this.vectorLength;
+      case Type.Half:
+        return this.vectorLength === 32 ? 16 : 8;
+      case Type.Fourth:
+        return this.vectorLength === 32 ? 8 : 4;
+      case Type.Eighth:
+        return this.vectorLength === 32 ? 4 : 2;
+      case Type.QuadQuadword:
+        return 32;
+      case Type.TenByte:
+        return 10;
+      case Type.Environment:
+        return this.operandSize === 2 ? 14 : 28;
+      case Type.State:
+        return this.operandSize === 2 ? 94 : 108;
       case Type.None:
         return 0;
     }
@@ -420,6 +556,36 @@ export class Decoding {
       default:
         return this.hasRex ? REGISTERS_8[number] : REGISTERS_8_LEGACY[number];
     }
+  }
+
+  /** ModRM.rm with REX.B. */
+  private rm(): number {
+    return (this.modrm & 7) | ((this.rex & 1) << 3);
+  }
+
+  private vvvvRegister(): number {
+    return this.mode === 64 ? this.vvvv : this.vvvv & 7;
+  }
+
+  private vector(number: number, type: Type): VectorRegisterOperand {
+    const long = type === Type.VectorLength ? this.vectorLength === 32 : type === Type.QuadQuadword;
+    return (long ? VECTORS_256 : VECTORS_128)[number];
+  }
+
+  /**
+   * A VSIB operand. #UD without SIB byte or with 16-bit addresses (SDM vol. 2, 2.3.12.1), and if destination, index
+   * and mask are not three registers (SDM vol. 2, VPGATHERDD).
+   */
+  private gather(type: Type, indexSize: 16 | 32): GatherOperand | undefined {
+    const { sib, rex } = this;
+    if (this.modrm >= 0xc0 || sib < 0) return undefined;
+    const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+    const destination = ((this.modrm >> 3) & 7) | ((rex & 4) << 1);
+    const mask = this.vvvvRegister();
+    if (index === destination || index === mask || destination === mask) return undefined;
+    const { segment, base, displacement } = this.memory(0);
+    const size = type === Type.Quadword ? 8 : 4;
+    return { kind: 'gather', size, segment, base, index, indexSize, scale: sib >> 6, displacement };
   }
 
   private segmentOr(segment: Seg): Seg {

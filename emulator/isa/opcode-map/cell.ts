@@ -15,8 +15,9 @@
  *   lock  LOCK is allowed with a memory destination
  *   rep   a string instruction: F3 and F2 repeat it
  *   modrm a ModRM byte follows though no operand shows it
+ *   W0 W1 L0 L1   VEX.W or VEX.L has this value, else undefined
  */
-import { NO_OPERAND, ignoresMod, operandCode, usesModrm, usesVvvv } from '../operands';
+import { NO_OPERAND, ignoresMod, isVector, operandCode, usesModrm, usesVvvv } from '../operands';
 
 /** How the effective operand size comes about (SDM vol. 1, section 3.6). */
 export const enum SizeRule {
@@ -47,6 +48,10 @@ export const enum Selector {
   W,
   /** REX.B: 0, 1. */
   B,
+  /** VEX.L: 0, 1. */
+  L,
+  /** VEX.W in every mode, where it is no operand size: 0, 1. */
+  VexW,
   /** A processor feature that changes what an encoding means: without, with. */
   Feature,
 }
@@ -64,6 +69,12 @@ export const enum DecoderFeature {
   ALL = 15,
 }
 
+/** The bits of the last byte of a VEX prefix that can be prescribed (SDM vol. 2, figure 2-9). */
+export const enum VexBit {
+  L = 0x04,
+  W = 0x80,
+}
+
 export class Form {
   readonly selector = undefined;
   constructor(
@@ -72,6 +83,7 @@ export class Form {
     readonly operand0: number,
     readonly operand1: number,
     readonly operand2: number,
+    readonly operand3: number,
     readonly sizeRule: SizeRule,
     readonly modrm: boolean,
     readonly ignoresMod: boolean,
@@ -80,6 +92,9 @@ export class Form {
     readonly validIn64: boolean,
     readonly validOutside64: boolean,
     readonly vvvv: boolean,
+    /** Which of `VexBit` are prescribed, and to what. */
+    readonly vexMask: number,
+    readonly vexValue: number,
   ) {}
 }
 
@@ -97,7 +112,7 @@ export type Cell = Form | Choice | null;
 /** How tables write a cell: text stands for a form. */
 export type CellText = Cell | string;
 
-const ATTRIBUTES = ['d64', 'f64', 'z32', 'cpu', 'byte', 'i64', 'o64', 'lock', 'rep', 'modrm'];
+const ATTRIBUTES = ['d64', 'f64', 'z32', 'cpu', 'byte', 'i64', 'o64', 'lock', 'rep', 'modrm', 'W0', 'W1', 'L0', 'L1'];
 
 const collected = new Set<string>();
 
@@ -118,7 +133,8 @@ export function form(text: string, condition = 0): Form {
     codes[0] ?? NO_OPERAND,
     codes[1] ?? NO_OPERAND,
     codes[2] ?? NO_OPERAND,
-    sizeRule(operands, has),
+    codes[3] ?? NO_OPERAND,
+    codes.some(isVector) ? SizeRule.ByW : sizeRule(operands, has),
     has('modrm') || codes.some(usesModrm),
     codes.some(ignoresMod),
     has('lock'),
@@ -126,6 +142,8 @@ export function form(text: string, condition = 0): Form {
     !has('i64'),
     !has('o64'),
     codes.some(usesVvvv),
+    (has('W0') || has('W1') ? VexBit.W : 0) | (has('L0') || has('L1') ? VexBit.L : 0),
+    (has('W1') ? VexBit.W : 0) | (has('L1') ? VexBit.L : 0),
   );
 }
 
@@ -152,8 +170,12 @@ export const byRm = (...texts: readonly CellText[]) => choice(Selector.Rm, texts
 export const byMod = (memory: CellText, register: CellText) => choice(Selector.Mod, [memory, register]);
 /** Outside 64-bit mode and in it. */
 export const byLongMode = (legacy: CellText, long: CellText) => choice(Selector.LongMode, [legacy, long]);
-/** By REX.W or VEX.W. */
+/** By REX.W or VEX.W, as the size of a general register: outside 64-bit mode it is 0. */
 export const byW = (w0: CellText, w1: CellText) => choice(Selector.W, [w0, w1]);
+/** By VEX.L. */
+export const byL = (l0: CellText, l1: CellText) => choice(Selector.L, [l0, l1]);
+/** By VEX.W in every mode. */
+export const byVexW = (w0: CellText, w1: CellText) => choice(Selector.VexW, [w0, w1]);
 /** By REX.B. */
 export const byB = (b0: CellText, b1: CellText) => choice(Selector.B, [b0, b1]);
 /** By a processor feature. */

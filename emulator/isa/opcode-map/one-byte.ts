@@ -58,6 +58,7 @@ export const oneByteMap = opcodeMap({
   ...repeated(0x58, 8, 'POP Zv d64'),
   0x60: 'PUSHA i64',
   0x61: 'POPA i64',
+  // With a register form, and always in 64-bit mode, the EVEX prefix: undefined
   0x62: byMod('BOUND Gv Ma i64', null),
   0x63: byLongMode('ARPL Ew Gw', 'MOVSXD Gv Ez'),
   0x68: 'PUSH Iz d64',

@@ -1,10 +1,11 @@
 /** The two-byte opcode map, 0F (SDM vol. 2, table A-3), except for what is in groups.ts and vector.ts. */
 import { byCondition, byFeature, byMod, byPrefix, byReg, exceptF3, DecoderFeature, opcodeMap, repeated } from './cell';
 import { group6, group7, group9, group15 } from './groups';
-import { vector0F } from './vector';
+import { encodedAs } from './vector';
+import { vector0F } from './vector-0f';
 
 export const twoByteMap = opcodeMap({
-  ...vector0F,
+  ...encodedAs('legacy', vector0F),
   0x00: group6,
   0x01: group7,
   0x02: 'LAR Gv Rv/Mw',
@@ -67,3 +68,6 @@ export const twoByteMap = opcodeMap({
   ...repeated(0xc8, 8, 'BSWAP Zv'),
   0xff: 'UD0 Gv Ev',
 });
+
+/** Map 1 under a VEX prefix: vector instructions alone. */
+export const vexMap0F = opcodeMap(encodedAs('vex', vector0F));

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { CodeSize } from '../../../emulator/isa/decoder';
-import { realText } from './elf-text';
+import { realText, vectorTexts } from './elf-text';
 import { Oracle } from './iced-oracle';
 
 const FACTOR = Number(process.env.RINGSIDE_DECODER_CASES ?? 1);
@@ -37,12 +37,42 @@ function assertSame(oracle: Oracle, leastValid: number): void {
   assert.ok(oracle.valid > leastValid, `only ${oracle.valid} of ${oracle.compared} were instructions`);
 }
 
-/** All four legacy maps, and VEX maps 1 to 3 with each pp, L and W, at one ModRM. */
+/** All four legacy maps at one ModRM. */
 function addOpcode(oracle: Oracle, prefix: readonly number[], opcode: number, modrm: number): void {
   oracle.add([...prefix, opcode, modrm, ...TAIL]);
   oracle.add([...prefix, 0x0f, opcode, modrm, ...TAIL]);
   oracle.add([...prefix, 0x0f, 0x38, opcode, modrm, ...TAIL]);
   oracle.add([...prefix, 0x0f, 0x3a, opcode, modrm, ...TAIL]);
+}
+
+/** The last byte of a VEX prefix but for pp: W, two values of vvvv besides "none", L. */
+const VEX_FIELDS = [0x78, 0x7c, 0xf8, 0xfc, 0x50, 0x54, 0xd0, 0x04];
+const VEX_MODRMS = [0x04, 0x4d, 0x8c, 0x15, 0x1c, 0x24, 0x2d, 0x34, 0x3c, 0xc1, 0xd3, 0xe4, 0xfa];
+
+/** VEX maps 1 to 3 and one that is reserved, and the two-byte form, at one ModRM. */
+function addVex(oracle: Oracle, opcode: number, modrm: number, rxb: number, field: number): void {
+  if (!(field & 0x80)) oracle.add([0xc5, (rxb & 0x80) | field, opcode, modrm, ...TAIL]);
+  for (const map of [1, 2, 3, 5]) oracle.add([0xc4, rxb | map, field, opcode, modrm, ...TAIL]);
+}
+
+/** A random VEX prefix, mostly one that exists. */
+function randomVex(next: (below: number) => number, mode: CodeSize): number[] {
+  const rxb = mode === 64 ? next(8) << 5 : 0xc0 | (next(2) << 5);
+  const field = next(2) ? next(256) : 0x78 | (next(256) & 0x87);
+  return next(3)
+    ? [0xc4, rxb | (next(8) === 0 ? next(32) : 1 + next(3)), field]
+    : [0xc5, field | (~rxb & 0x40 ? 0 : 0x80)];
+}
+
+/** Real code from each of its bytes on, or from some of them, as it is and with one byte changed. */
+function addText(oracle: Oracle, text: Uint8Array, count: number, stride: number, seed: number): void {
+  const next = random(seed);
+  for (let at = 0; at + 16 <= text.length && count > 0; at += stride, count--) {
+    const bytes = [...text.subarray(at, at + 16)];
+    oracle.add(bytes);
+    bytes[next(8)] = next(256);
+    oracle.add(bytes);
+  }
 }
 
 describe('decoder and iced-x86 agree', () => {
@@ -82,6 +112,32 @@ describe('decoder and iced-x86 agree', () => {
         assertSame(oracle, 500);
       });
 
+      it('on vector instructions under VEX', () => {
+        const oracle = new Oracle(mode);
+        const all = FACTOR > 1;
+        const extensions = mode !== 64 ? [0xe0] : all ? [0xe0, 0x60, 0xa0, 0xc0, 0x00] : [0xe0, 0x00];
+        for (const opcode of BYTES)
+          for (const modrm of all ? BYTES : VEX_MODRMS)
+            for (const rxb of extensions)
+              for (const field of VEX_FIELDS)
+                for (let pp = 0; pp < 4; pp++)
+                  // Without 66 there are few instructions
+                  if (all || pp === 1 || (modrm + field) & 8) addVex(oracle, opcode, modrm, rxb, field | pp);
+        assertSame(oracle, 10_000);
+      });
+
+      it('on random VEX prefixes', () => {
+        const oracle = new Oracle(mode);
+        const next = random(mode + 2);
+        for (let count = 0; count < 60_000 * FACTOR; count++) {
+          const bytes = next(8) === 0 ? [[0x67, 0x2e, 0x65, 0x66, 0xf0, 0xf3, 0x41][next(7)]] : [];
+          bytes.push(...randomVex(next, mode));
+          while (bytes.length < 16) bytes.push(next(256));
+          oracle.add(bytes);
+        }
+        assertSame(oracle, 5000 * FACTOR);
+      });
+
       it('on random bytes behind random prefixes', () => {
         const oracle = new Oracle(mode);
         const next = random(mode);
@@ -103,15 +159,16 @@ describe('decoder and iced-x86 agree', () => {
         const text = realText();
         if (!text) return this.skip();
         const oracle = new Oracle(mode);
-        const next = random(mode + 1);
-        for (let at = 0, count = 0; at + 16 <= text.length && count < 40_000 * FACTOR; count++) {
-          const bytes = [...text.subarray(at, at + 16)];
-          oracle.add(bytes);
-          bytes[next(8)] = next(256);
-          oracle.add(bytes);
-          at += FACTOR > 1 ? 1 : 23;
-        }
-        assertSame(oracle, 40_000 * FACTOR);
+        addText(oracle, text, 40_000 * FACTOR, FACTOR > 1 ? 1 : 23, mode + 1);
+        assertSame(oracle, 40_000);
+      });
+
+      it('on the code of mathematical and media libraries, as it is and mutated', function () {
+        const texts = vectorTexts();
+        if (texts.length === 0) return this.skip();
+        const oracle = new Oracle(mode);
+        for (const text of texts) addText(oracle, text, 15_000 * FACTOR, FACTOR > 1 ? 1 : 19, mode + 3);
+        assertSame(oracle, 10_000 * texts.length);
       });
     });
   }

@@ -1,11 +1,23 @@
-/** Real code for decoder tests: the .text section of a little-endian ELF64 file. */
+/** Real code for decoder tests: the .text sections of little-endian ELF64 files. */
 import { existsSync, readFileSync } from 'node:fs';
 
-const CANDIDATES = ['/lib/x86_64-linux-gnu/libc.so.6', '/usr/lib64/libc.so.6', '/usr/lib/libc.so.6', '/bin/ls'];
+const FOLDERS = ['/lib/x86_64-linux-gnu/', '/usr/lib64/', '/usr/lib/'];
+const inFolders = (file: string) => FOLDERS.map((folder) => folder + file);
 
 /** The .text bytes of the first common x86-64 binary there is; undefined on other systems. */
 export function realText(): Uint8Array | undefined {
-  for (const path of CANDIDATES.filter((candidate) => existsSync(candidate))) {
+  return firstText([...inFolders('libc.so.6'), '/bin/ls']);
+}
+
+/** The .text bytes of libraries whose code is full of x87, SSE and AVX instructions: those there are. */
+export function vectorTexts(): readonly Uint8Array[] {
+  return ['libm.so.6', 'libcrypto.so.3', 'libx264.so.164']
+    .map((file) => firstText(inFolders(file)))
+    .filter((text) => text !== undefined);
+}
+
+function firstText(candidates: readonly string[]): Uint8Array | undefined {
+  for (const path of candidates.filter((candidate) => existsSync(candidate))) {
     const text = findText(readFileSync(path));
     if (text) return text;
   }

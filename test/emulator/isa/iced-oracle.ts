@@ -28,19 +28,14 @@ export const KNOWN_DIFFERENCES = {
   'no operands': 'Hints and NOP access no operand (SDM vol. 2, NOP, PREFETCHh, ENDBR64); ours have none.',
   'exchange with R8':
     'REX.B makes 90 XCHG r8, rAX behind F3 as well: PAUSE is F3 90 alone (SDM vol. 2, NOP, PAUSE, XCHG; processors agree).',
-  'length only': 'x87, MMX and SSE instructions are recognised with their length.',
 } as const;
 
 export type KnownDifference = keyof typeof KNOWN_DIFFERENCES;
 
-/** CPUID features whose instructions use the MMX and SSE registers. */
-const SIMD_FEATURES = new Set('MMX SSE SSE2 SSE3 SSSE3 SSE4_1 SSE4_2 AES PCLMULQDQ SHA GFNI'.split(' '));
-const X87_FEATURES = new Set('FPU FPU287 FPU387'.split(' '));
-
-/** Features no modelled processor has. */
+/** Features whose instructions are not decoded. */
 const ABSENT_FEATURES = new Set(
   (
-    'AVX AVX2 F16C FMA FMA4 VAES VPCLMULQDQ XOP TBM LWP D3NOW D3NOWEXT CYRIX_D3NOW SSE4A ' +
+    'FMA4 VAES VPCLMULQDQ XOP TBM LWP D3NOW D3NOWEXT CYRIX_D3NOW SSE4A ' +
     'VMX INVEPT INVVPID SVM SKINIT SKINIT_or_SVM SEV_ES SEV_SNP INVLPGB RMPQUERY SMX SGX1 OSS TDX PCONFIG ' +
     'RTM HLE_or_RTM TSXLDTRK CET_SS UINTR FRED LKGS WRMSRNS MSRLIST HRESET PTWRITE WAITPKG ENQCMD MOVDIRI MOVDIR64B ' +
     'SERIALIZE RAO_INT KL AESKLE WIDE_KL CMPCCXADD AMX_TILE AMX_INT8 AMX_BF16 AMX_FP16 AMX_COMPLEX ' +
@@ -53,7 +48,7 @@ const ABSENT_FEATURES = new Set(
 interface CodeFacts {
   readonly name: string;
   readonly mnemonic: string;
-  /** Of a feature no modelled processor has. */
+  /** Of a feature that is not decoded. */
   readonly absent: boolean;
   readonly string: boolean;
   readonly operandBits: number;
@@ -61,16 +56,12 @@ interface CodeFacts {
 }
 
 const STRINGS = /^(Movs|Cmps|Scas|Lods|Stos|Ins|Outs)[bwdq]_m|^Outs[bwd]_DX|^Lods[bwdq]_A|^(Lods|Scas)[bwdq]_[ER]?A/;
-/** Instructions of SSE and SSE2 that do not touch the MMX and SSE registers, or only their control register. */
-const INTEGER_SSE = /^([LMS]fence|Movnti_|Ldmxcsr|Stmxcsr|Crc32|Prefetch|Popcnt)/;
 const HINTS = /^(Nop|Reservednop|Prefetch|Endbr|Rdssp|Cldemote)/;
 
 /** Our mnemonic for a code of iced-x86, from the code's name. */
-function mnemonicOf(name: string, features: readonly string[]): string {
+function mnemonicOf(name: string): string {
   if (STRINGS.test(name)) return name.slice(0, name.search(/[bwdq]_/)).toUpperCase();
   if (HINTS.test(name)) return 'NOP';
-  if (features.some((feature) => X87_FEATURES.has(feature)) && name !== 'Wait') return 'X87';
-  if (features.every((feature) => SIMD_FEATURES.has(feature)) && !INTEGER_SSE.test(name)) return 'SIMD';
   if (/_cr|_dr/.test(name)) return /_cr/.test(name) ? 'MOV_CR' : 'MOV_DR';
   if (/^Mov_Sreg/.test(name)) return 'MOV_SREG_LOAD';
   if (/^Mov_.*_Sreg/.test(name)) return 'MOV_SREG_STORE';
@@ -82,7 +73,7 @@ function mnemonicOf(name: string, features: readonly string[]): string {
   const conditional = /^(J|CMOV|SET)(N?[OBEAPSLG]E?)$/.exec(upper);
   if (conditional) return `${conditional[1]}cc`;
   const [root] = upper.split(
-    /(?<=^(?:RETN|RETF|IRET|ENTER|LEAVE|PUSHF|POPF|PUSHA|POPA|PUSH|POP|SYSRET|SYSEXIT|SGDT|SIDT|LGDT|LIDT|FXSAVE|FXRSTOR|XSAVE|XRSTOR|XSAVEC|XSAVES|XSAVEOPT|XRSTORS|NOP|MONITOR|RDPID))(?:[WDQ]|16|32|64)$/,
+    /(?<=^(?:RETN|RETF|IRET|ENTER|LEAVE|PUSHF|POPF|PUSHA|POPA|PUSH|POP|SYSRET|SYSEXIT|SGDT|SIDT|LGDT|LIDT|FXSAVE|FXRSTOR|XSAVE|XRSTOR|XSAVEC|XSAVES|XSAVEOPT|XRSTORS|NOP|MONITOR|RDPID|V?PCMPESTR[IM]))(?:[WDQ]|16|32|64)$/,
   );
   switch (root) {
     case 'RETN':
@@ -120,7 +111,7 @@ function factsOf(iced: Iced): CodeFacts {
     const { opCode } = iced;
     facts = {
       name,
-      mnemonic: mnemonicOf(name, features),
+      mnemonic: mnemonicOf(name),
       absent: features.some((feature) => ABSENT_FEATURES.has(feature) || feature.startsWith('AVX512')),
       string: STRINGS.test(name),
       operandBits: opCode.operandSize,
@@ -153,6 +144,37 @@ const generalText = (register: Register): string => {
   if (!found) return Register[register];
   return text({ kind: 'register', register: found.number, size: found.size as 1 | 2 | 4 | 8, high: found.high });
 };
+
+const VECTORS: readonly { first: number; count: number; kind: string; size: number | undefined }[] = [
+  { first: Register.XMM0, count: 16, kind: 'xmm', size: 16 },
+  { first: Register.YMM0, count: 16, kind: 'xmm', size: 32 },
+  { first: Register.MM0, count: 8, kind: 'mmx', size: undefined },
+  { first: Register.ST0, count: 8, kind: 'st', size: undefined },
+];
+
+function vectorText(register: number): string | undefined {
+  const found = VECTORS.find(({ first, count }) => register >= first && register < first + count);
+  return found && JSON.stringify({ kind: found.kind, register: register - found.first, size: found.size });
+}
+
+const GATHERED_BY_YMM = new Set<number>(SIXTEEN.map((number) => Register.YMM0 + number));
+
+function gatherText(iced: Iced): string {
+  const { memoryBase } = iced;
+  const memoryIndex: number = iced.memoryIndex;
+  const long = GATHERED_BY_YMM.has(memoryIndex);
+  const base = GENERAL.get(memoryBase);
+  return text({
+    kind: 'gather',
+    size: MemorySizeExt.size(iced.memorySize) as 4 | 8,
+    segment: iced.memorySegment - Register.ES,
+    base: base?.number ?? -1,
+    index: memoryIndex - (long ? Register.YMM0 : Register.XMM0),
+    indexSize: long ? 32 : 16,
+    scale: Math.log2(iced.memoryIndexScale),
+    displacement: BigInt.asIntN((base?.size ?? (iced.memoryDisplSize || 8)) * 8, iced.memoryDisplacement),
+  });
+}
 
 function memoryText(iced: Iced, facts: CodeFacts): string {
   const { memoryBase, memoryIndex } = iced;
@@ -194,6 +216,9 @@ const IMMEDIATE_SIZES = new Map<OpKind, 1 | 2 | 4 | 8>([
 
 /** String operands: base register number by kind. */
 const STRING_BASES = new Map<OpKind, { base: number; es: boolean }>([
+  ...[OpKind.MemorySegDI, OpKind.MemorySegEDI, OpKind.MemorySegRDI].map(
+    (kind) => [kind, { base: 7, es: false }] as const,
+  ),
   ...[OpKind.MemorySegSI, OpKind.MemorySegESI, OpKind.MemorySegRSI].map(
     (kind) => [kind, { base: 6, es: false }] as const,
   ),
@@ -210,8 +235,9 @@ function operandText(iced: Iced, index: number, facts: CodeFacts, mode: CodeSize
       return text({ kind: 'control', register: register - Register.CR0 });
     if (register >= Register.DR0 && register <= Register.DR15)
       return text({ kind: 'debug', register: register - Register.DR0 });
-    return generalText(register);
+    return vectorText(register) ?? generalText(register);
   }
+  if (kind === OpKind.Memory && iced.isVsib) return gatherText(iced);
   if (kind === OpKind.Memory) return memoryText(iced, facts);
   const size = IMMEDIATE_SIZES.get(kind);
   if (size !== undefined)
@@ -256,7 +282,6 @@ export function compare(ours: Instruction | DecodeFailure, iced: Iced, mode: Cod
   if (ours.length !== iced.length) return defect(`${facts.name}: length ${ours.length}, iced: ${iced.length}`);
   if (ours.mnemonic === 'XCHG' && facts.mnemonic === 'PAUSE') return known('exchange with R8');
   if (ours.mnemonic !== facts.mnemonic) return defect(`${ours.mnemonic}, iced: ${facts.name}`);
-  if (ours.mnemonic === 'SIMD' || ours.mnemonic === 'X87') return known('length only');
   const different = compareAttributes(ours, iced, facts);
   if (different !== undefined) return defect(`${facts.name}: ${different}`);
   if (ours.mnemonic === 'NOP') return known('no operands');
