@@ -1,4 +1,5 @@
 /** DAP `launch`: from checked attributes to a booted target. */
+import { statSync } from 'node:fs';
 import { formatOf, readText } from './build';
 import { defaultKernel } from './default-kernel';
 import { loadTarget, type LoadedTarget } from './load-target';
@@ -13,7 +14,7 @@ export function launch(
   serial: (byte: number) => void,
 ): LoadedTarget & { readSource: typeof readText } {
   const { program, cpu, memory, args, env } = attributes;
-  const kernel = attributes.kernel ?? (formatOf(program) === 'flat' ? NO_KERNEL : defaultKernel(program));
+  const kernel = attributes.kernel ?? (isProgram(program) ? defaultKernel(program) : NO_KERNEL);
   const loaded = loadTarget({
     program,
     serial,
@@ -24,4 +25,9 @@ export function launch(
     ...(env ? { env } : {}),
   });
   return { ...loaded, readSource: readText };
+}
+
+/** A flat image and a folder of sources, which is a kernel, run on the bare machine. */
+function isProgram(path: string): boolean {
+  return formatOf(path) !== 'flat' && !statSync(path).isDirectory();
 }

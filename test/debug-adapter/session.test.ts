@@ -30,6 +30,18 @@ describe('session', () => {
     assert.equal(await client.evaluate('cpl,d'), '3');
   });
 
+  it('should run a folder of sources as a kernel', async () => {
+    await client.send('initialize', { adapterID: 'x' });
+    await client.send('launch', { program: KERNEL });
+    await client.event('initialized');
+    await client.send('configurationDone', undefined);
+    await client.stopped();
+    assert.equal(await client.evaluate('cpl,d'), '0');
+    await client.send('continue', { threadId: 1 });
+    await client.event('terminated');
+    assert.match(client.takeOutput('stdout'), /no program: the boot loader must pass one/);
+  });
+
   it('should stop nowhere when run without debugging', async () => {
     await client.launch({ noDebug: true } as object, async () => {
       await client.send('setFunctionBreakpoints', { breakpoints: [{ name: 'do_syscall_64' }] });

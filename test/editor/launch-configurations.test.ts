@@ -19,8 +19,9 @@ describe('launch configurations', () => {
     const { configuration } = activeSession();
     assert.equal(configuration.type, 'ringside');
     assert.equal(configuration.program, hello);
-    assert.equal(configuration.kernel, join(samples, 'kernel'));
     assert.equal(configuration.serial, 'terminal');
+    const { modules } = (await activeSession().customRequest('modules')) as { modules: { id: string; path: string }[] };
+    assert.equal(modules.find(({ id }) => id === 'kernel')?.path, join(samples, 'kernel'));
   });
 
   it('a configuration with nothing but a program is complete', async () => {
