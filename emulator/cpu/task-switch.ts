@@ -99,9 +99,6 @@ const SELECTOR_TI = 4;
 /** EFLAGS bits that exist. */
 const EFLAGS_BITS = 0x3f7fd5;
 
-/** What a 16-bit TSS leaves in the upper halves of the general registers; the manuals do not say. */
-const UPPER_HALF = 0xffff0000n;
-
 function layoutOf(register: SegmentRegister): TssLayout {
   const type: SystemType = register.type;
   return LAYOUTS[type] ?? TSS32;
@@ -159,12 +156,14 @@ function readTask(cpu: Cpu, base: bigint, layout: TssLayout): Task {
   const { word, cr3, trap, registers, selectors, selectorCount } = layout;
   const read = (offset: number, size: 2 | 4 = word): bigint =>
     readLinear(cpu, base + BigInt(offset), size, PageAccess.IMPLICIT);
-  const upper = word === 2 ? UPPER_HALF : 0n;
+  // The manuals do not say what becomes of the upper halves that a 16-bit TSS lacks: they stay.
+  const { gpr } = cpu.state;
+  const upper = (index: number): bigint => (word === 2 ? gpr[index] & 0xffff0000n : 0n);
   return {
     cr3: cr3 === undefined ? undefined : read(cr3),
     eip: read(layout.ip),
     eflags: Number(read(layout.flags)),
-    registers: [0, 1, 2, 3, 4, 5, 6, 7].map((index) => read(registers + word * index) | upper),
+    registers: [0, 1, 2, 3, 4, 5, 6, 7].map((index) => read(registers + word * index) | upper(index)),
     selectors: [0, 1, 2, 3, 4, 5].map((index) =>
       index < selectorCount ? Number(read(selectors + word * index, 2)) : 0,
     ),

@@ -60,6 +60,34 @@ const DEVIATIONS_32: Readonly<Record<string, string>> = {
   '13': ' V8 0 7 8 2 fe8 10 10',
 };
 
+/** Not modelled by QEMU: limits of segments. */
+const NO_LIMITS: Readonly<Record<string, string>> = {
+  '5': ' Vd 3 1000 2 2 eff8 3000',
+  '6': ' Vd 6 1000 2 2 eff8 3000',
+  '7': ' Vc 0 1000 2 2 eff8 3000',
+  '8': ' Vd 3 1000 2 2 eff8 3000',
+  '290': ' Vd 0 0 1000 20202 0 abcd1000 3000 4001 4002 4003 4004 0 0 0 0 fd4 10 28',
+  '293': ' Vd 0 0 1000 23202 0 abcd1000 3000 4001 4002 4003 4004 0 0 0 0 fd4 10 28',
+};
+
+/** The same for qemu-guest16.S. */
+const DEVIATIONS_16: Readonly<Record<string, string>> = {
+  ...NO_LIMITS,
+  // INT1 (SDM vol. 2, INT n/INTO/INT3/INT1).
+  '300':
+    ' V1 0 1 1000 20202 0 abcd1000 3000 4001 4002 4003 4004 0 0 0 0 fd4 10 28' +
+    ' V3 0 2 1000 20202 28 abcd1000 3000 4001 4002 4003 4004 0 0 0 0 fd4 10 28',
+  '303':
+    ' V1 0 1 1000 23202 0 abcd1000 3000 4001 4002 4003 4004 0 0 0 0 fd4 10 28' +
+    ' V3 0 2 1000 23202 28 abcd1000 3000 4001 4002 4003 4004 0 0 0 0 fd4 10 28',
+  // A task gate of the IDT that names a TSS in the LDT is #GP (SDM vol. 2, INT n, TASK-GATE).
+  '64': ' Vd 2c 9d 8 2 0 fec 10 28',
+  // A fault saves RF in the TSS it leaves (SDM vol. 3, section 17.3.1.1).
+  '65': '=7777=10cffc=4002=60=28=10046=9d',
+  // A stack segment that is not present is #SS for a task switch, too (SDM vol. 3, table 8-1).
+  '78': ' Tc 78 60 89 8b',
+};
+
 interface Guest {
   readonly source: string;
   readonly assembler: string;
@@ -70,6 +98,7 @@ interface Guest {
 const GUESTS: readonly Guest[] = [
   { source: 'qemu-guest.S', assembler: '--64', emulation: 'elf_x86_64', deviations: DEVIATIONS_64 },
   { source: 'qemu-guest32.S', assembler: '--32', emulation: 'elf_i386', deviations: DEVIATIONS_32 },
+  { source: 'qemu-guest16.S', assembler: '--32', emulation: 'elf_i386', deviations: DEVIATIONS_16 },
 ];
 
 function succeeds(program: string, ...args: string[]): boolean {
