@@ -8,6 +8,7 @@ import { Debuggee } from './debuggee';
 import { disassembleRequest } from './disassemble-request';
 import { dataBreakpointInfo } from './breakpoints/data-breakpoints';
 import { AdapterError, NotStoppedError } from './errors';
+import { describeExit } from './exit-status';
 import { completeExpression, evaluateExpression, setExpression } from './evaluate';
 import { checkLaunchAttributes } from './launch-attributes';
 import { launch } from './launch';
@@ -312,7 +313,7 @@ export class RingsideSession extends DebugSession {
 
   private exited(status: number | undefined): void {
     this.serial.flush();
-    const text = status === undefined ? 'The machine has shut down.' : `The program exited with status ${status}.`;
+    const text = status === undefined ? 'The machine has shut down.' : describeExit(status);
     this.sendEvent(new OutputEvent(`${text}\n`, 'console'));
     if (status !== undefined) this.sendEvent(new Event('exited', { exitCode: status }));
     this.sendEvent(new TerminatedEvent());

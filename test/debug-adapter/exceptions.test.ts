@@ -63,6 +63,14 @@ describe('exceptions', () => {
     assert.match(info.description ?? '', /has delivered it/);
   });
 
+  it('should say how to stop at an exception that ended the program', async () => {
+    await client.launchToEntry({ program: FAULTS });
+    await client.evaluate('rip = undefined');
+    await client.send('continue', { threadId: 1 });
+    await client.event('terminated');
+    assert.match(client.takeOutput('console'), /exited with status 132, as one does that SIGILL ends\. An exception breakpoint on #UD stops/);
+  });
+
   it('should heed a condition over the error code and the address', async () => {
     await client.launchToEntry({ program: FAULTS });
     await filter('exception-14', 'fault_address == 0x9999');
