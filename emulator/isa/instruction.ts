@@ -150,7 +150,10 @@ export interface Instruction {
   readonly mnemonic: string;
   /** Bytes, 1..15. */
   readonly length: number;
-  /** Effective operand size in bytes after prefixes, REX.W and mode: 2, 4 or 8; 1 for byte forms. */
+  /**
+   * Effective operand size in bytes after prefixes, REX.W and mode: 2, 4 or 8; 1 for byte forms. Of an instruction with
+   * vector registers that of its general register: 8 with W, else 4.
+   */
   readonly operandSize: 1 | 2 | 4 | 8;
   /** Effective address size in bytes: 2, 4 or 8. */
   readonly addressSize: 2 | 4 | 8;
