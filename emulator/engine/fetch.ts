@@ -51,13 +51,7 @@ export class Fetcher implements CodeFetcher {
     const features = mode.vex ? this.features : this.features & ~DecoderFeature.VEX;
     let result: Instruction | DecodeFailure;
     if (inRam) {
-      result = decode(
-        memory.bytes,
-        page + offset,
-        Math.min(available, LONGEST_INSTRUCTION),
-        mode.codeSize,
-        features,
-      );
+      result = decode(memory.bytes, page + offset, Math.min(available, LONGEST_INSTRUCTION), mode.codeSize, features);
     } else {
       const first = Math.min(available, LONGEST_INSTRUCTION);
       this.copy(0, page + offset, first);

@@ -68,7 +68,10 @@ describe('exceptions', () => {
     await client.evaluate('rip = undefined');
     await client.send('continue', { threadId: 1 });
     await client.event('terminated');
-    assert.match(client.takeOutput('console'), /exited with status 132, as one does that SIGILL ends\. An exception breakpoint on #UD stops/);
+    assert.match(
+      client.takeOutput('console'),
+      /exited with status 132, as one does that SIGILL ends\. An exception breakpoint on #UD stops/,
+    );
   });
 
   it('should heed a condition over the error code and the address', async () => {
