@@ -89,7 +89,7 @@ export class ArchitecturalInstructions {
     state.rip = processor.nextAddress;
     if (processor.modeDirty) processor.refreshMode();
     if (cplBefore !== state.cpl) this.noteSystemCall(instruction.mnemonic, cplBefore);
-    return this.needsAttention() ? 0 : generated.recordForGenerated();
+    return processor.stepping || this.needsAttention() ? 0 : generated.recordForGenerated();
   }
 
   private routine(mnemonic: string): ArchitecturalRoutine {

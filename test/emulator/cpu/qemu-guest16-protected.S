@@ -75,6 +75,9 @@ print_char:
         pop     %edx
         ret
 print_hex:
+        .ifdef  LOCKSTEP
+        ret
+        .endif
         pushal
         mov     %eax, %edx
         mov     $28, %ecx
@@ -145,8 +148,8 @@ report:                                 # vector, error code, EIP, CS, EFLAGS, E
         call    print_field
         movzwl  12(%ebp), %eax
         call    print_field
-        mov     16(%ebp), %eax
-        and     $~(0x10000 | STATUS), %eax
+        mov     $~(0x10000 | STATUS), %eax      # QEMU does not set RF in the image of a fault
+        and     16(%ebp), %eax
         call    print_field
         pop     %eax
         call    print_field
@@ -325,14 +328,18 @@ cases:
         V86     26, "sldt %ax"
         V86     27, "lcall $0x1000, $v86_far - real"
         V86     28, "mov $0x2345, %ax; mov %ax, %ds; mov %ax, %es; mov %ax, %fs; mov %ax, %gs; mov %ax, %ss"
+        .ifndef LOCKSTEP
         V86     29, "mov %ds:0xffff, %ax"
+        .endif
         V86     2a, ".byte 0xc5, 0xf8, 0x77"
         V86     2b, "mov $0x5000, %ax; mov %ax, %ds; mov %ds:0x10, %ax"
         V86     2c, "mov $0x5100, %ax; mov %ax, %ds; mov %ds:0x10, %ax"
         V86     2d, "mov $0x5200, %ax; mov %ax, %ds; mov %ds:0x10, %ax; mov %ax, %ds:0x10"
         V86     2e, "clts"
         V86     2f, "mov $0x7fff, %ax; inc %ax; into"
+        .ifndef LOCKSTEP
         V86     30, "int1"
+        .endif
         V86     31, "ud2"
         V86     32, "xor %cx, %cx; div %cx"
         V86     33, "smsw %ax; and $1, %eax"
@@ -418,10 +425,14 @@ gate16: mov     $10, %cx
         TASK    61, "int $0x91"
         TASK    62, "int $0x92"
         TASK    63, "int $0x94"
+        .ifndef LOCKSTEP
         TASK    64, "int $0x95"
+        .endif
         movw    $0x60, idt + 8 * 6 + 2
         movb    $0x85, idt + 8 * 6 + 5
+        .ifndef LOCKSTEP
         TASK    65, "ud2"
+        .endif
         movw    $0x08, idt + 8 * 6 + 2
         movb    $0x8e, idt + 8 * 6 + 5
         movw    $0x60, idt + 8 * 13 + 2
@@ -495,7 +506,9 @@ rescued:
         BAD     75, 80, 0
         BAD     76, 80, 0x20
         BAD     77, 80, 0x13
+        .ifndef LOCKSTEP
         BAD     78, 80, 0x78
+        .endif
         BAD     79, 84, 0x70
         BAD     7a, 84, 0x78
         BAD     7b, 84, 0x200

@@ -1,5 +1,6 @@
 # The 16-bit counterpart of qemu-guest.S: real-address mode, virtual-8086 mode, 16-bit tasks and task gates. A report is
-# one line on COM1. The section .real is copied to 10000, where segment 1000 and selector 38 find it.
+# one line on COM1. The section .real is copied to 10000, where segment 1000 and selector 38 find it. With LOCKSTEP
+# defined nothing is printed and the cases in which QEMU is known to differ are left out.
 
         .set    REAL, 0x10000
         .set    STATUS, 0x8d5
@@ -106,6 +107,9 @@ print_char16:
         pop     %dx
         ret
 print_hex16:                            # EAX
+        .ifdef  LOCKSTEP
+        ret
+        .endif
         pushal
         mov     %eax, %edx
         mov     $28, %cl
@@ -243,6 +247,7 @@ real_cases:
         popfl
         int     $0x41
         E
+        .ifndef LOCKSTEP
         R       5
         mov     %ds:0xffff, %al
         mov     %ds:0xffff, %ax
@@ -258,6 +263,7 @@ real_cases:
         mov     $0xffff, %si
         lodsw
         E
+        .endif
         R       9
         push    %ax
         lcall   $REAL / 16, $far_here - real
@@ -446,6 +452,7 @@ real_cases:
         S       %gs:(%ebx)
         lmsw    %ax
         E
+        .ifndef LOCKSTEP
         R       2c                      # HLT until the timer's second tick
         mov     $0x11, %al
         out     %al, $0x20
@@ -474,6 +481,7 @@ real_cases:
         out     %al, $0x21
         S       %esp
         E
+        .endif
         jmp     to_protected
 
 short_idtr16:

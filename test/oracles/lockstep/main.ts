@@ -1,17 +1,21 @@
-/** `npm run oracle:qemu`: all samples in lockstep with QEMU. */
+/** `npm run oracle:qemu`: all samples and the 16-bit guest in lockstep with QEMU. */
 import { Build } from '../../samples/build';
+import { runGuest16 } from './guests';
+import type { LockstepResult } from './lockstep';
 import { describeDifference, runSample, SAMPLE_RUNS } from './samples';
+
+function report(name: string, { instructions, differences, parted }: LockstepResult): void {
+  console.log(`${name}: ${instructions} instructions, ${differences.length} differences`);
+  if (parted !== undefined) console.log(`  ended at a known deviation of QEMU: ${parted}`);
+  for (const difference of differences) console.log(`  ${describeDifference(difference)}`);
+  if (differences.length > 0) process.exitCode = 1;
+}
 
 async function main(): Promise<void> {
   const build = new Build();
   try {
-    for (const run of SAMPLE_RUNS) {
-      const { instructions, differences, parted } = await runSample(build, run);
-      console.log(`${run.program} on ${run.model}: ${instructions} instructions, ${differences.length} differences`);
-      if (parted !== undefined) console.log(`  ended at a known deviation of QEMU: ${parted}`);
-      for (const difference of differences) console.log(`  ${describeDifference(difference)}`);
-      if (differences.length > 0) process.exitCode = 1;
-    }
+    for (const run of SAMPLE_RUNS) report(`${run.program} on ${run.model}`, await runSample(build, run));
+    report('16-bit guest', await runGuest16());
   } finally {
     build.dispose();
   }
