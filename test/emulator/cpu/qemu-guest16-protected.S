@@ -348,6 +348,16 @@ cases:
         V86     36, "ltr %ax"
         V86     37, "movb $0x90, %cs:0xf000; mov %cs:0xf000, %al"
         V86_IOPL 401, 0x20302, "nop; mov $0x3000, %cx; mov %cx, %ss; nop"
+# The timer interrupts; IRQ 0 has vector 20 and ticks since case 2c.
+        .ifndef LOCKSTEP
+        mov     $0xfe, %al
+        out     %al, $0x21
+        V86_IOPL 402, 0x20202, "1: jmp 1b"
+        mov     $0xff, %al
+        out     %al, $0x21
+        mov     $0x20, %al
+        out     %al, $0x20
+        .endif
 # Through a 16-bit gate: a frame of words, looked at as words.
         CASE    50
         movb    $0xe6, idt + 8 * 0x85 + 5
