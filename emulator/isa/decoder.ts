@@ -85,7 +85,7 @@ const MANDATORY_F2 = 3;
 
 const NO_OPERANDS: readonly Operand[] = [];
 const decoding = new Decoding();
-/** Short input is decoded from here, so that reading past its end is harmless. */
+/** Input near the end of its array is decoded from here, so that reading past that end is harmless. */
 const padded = new Uint8Array(3 * MAXIMUM_LENGTH);
 
 /**
@@ -101,13 +101,15 @@ export function decode(
   mode: CodeSize,
   features: number = DecoderFeature.ALL,
 ): Instruction | DecodeFailure {
-  if (available >= MAXIMUM_LENGTH) {
+  if (available >= MAXIMUM_LENGTH && offset + padded.length <= code.length) {
     const result = decodeAt(code, offset, mode, features);
     return decoding.position - offset > MAXIMUM_LENGTH ? 'too-long' : result;
   }
-  padded.fill(0).set(code.subarray(offset, offset + available));
+  const looked = Math.min(available, MAXIMUM_LENGTH);
+  padded.fill(0).set(code.subarray(offset, offset + looked));
   const result = decodeAt(padded, 0, mode, features);
-  return decoding.position > available ? 'truncated' : result;
+  if (decoding.position <= looked) return result;
+  return looked < MAXIMUM_LENGTH ? 'truncated' : 'too-long';
 }
 
 /** Decodes without a look at the length; `decoding.position` tells how far the verdict has read. */

@@ -102,6 +102,14 @@ describe('decoder', () => {
       assert.equal(attempt(prefixes(14).trim()), 'truncated');
       assert.equal(decode(new Uint8Array(16), 0, 0, 64), 'truncated');
     });
+
+    it('an instruction that is too long may run into the end of the code', () => {
+      for (const opcode of ['0f', '0f 38', '0f 3a', 'c5 f0', 'c4 e2 78', '8b', '81 80 00', 'e8']) {
+        const prefixes = '2e '.repeat(15 - opcode.split(' ').length);
+        for (const mode of [16, 32, 64] as const)
+          assert.equal(attempt(`${prefixes}${opcode}`, mode), 'too-long', opcode);
+      }
+    });
   });
 
   describe('operand sizes', () => {
