@@ -14,7 +14,7 @@ import {
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
 import type { FunctionBody, Label } from '../wasm/function';
-import { ValueType } from '../wasm/module';
+import { ValueType } from '../wasm/types';
 import * as layout from './layout';
 import { foldedDisplacement } from './lowering';
 import type { Mode } from './mode';

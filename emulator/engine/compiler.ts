@@ -1,5 +1,5 @@
 /**
- * Chooses what to compile, compiles it in batches, and takes it back when code changes. Heat is measured by sampling: where
+ * Chooses what to compile, compiles it, and takes it back when code changes. Heat is measured by sampling: where
  * a slice of the budget runs out is where time goes.
  */
 import { ModuleWriter } from '../wasm/module';
@@ -25,7 +25,6 @@ interface CompiledRegion extends Region {
 }
 
 export class Compiler {
-  private readonly queue = new Set<Block>();
   private readonly regions = new Map<number, CompiledRegion>();
   private slots = 0;
 
@@ -45,19 +44,16 @@ export class Compiler {
     return this.regions.size;
   }
 
-  /** A slice of the budget ran out at `block`. */
+  /** A slice of the budget ran out at `block`, so generated code is not running: compiles around it once it is hot. */
   sample(block: Block): void {
     if (block.region || ++block.heat < HOT) return;
-    this.queue.add(block);
+    const blocks = this.collect(block);
+    if (blocks.length === 0) return;
+    if (this.slots >= MOST_REGIONS) this.dropAll();
+    this.compile(blocks, this.slots++);
   }
 
-  /** Compiles what has become hot; not while generated code is running. */
-  compileQueued(): void {
-    if (this.queue.size === 0) return;
-    const roots = [...this.queue];
-    this.queue.clear();
-    if (this.slots + roots.length > MOST_REGIONS) this.dropAll();
-
+  private compile(blocks: readonly RegionBlock[], slot: number): void {
     const writer = new ModuleWriter(LEAST_MEMORY_PAGES);
     const engine = importEngine(writer);
     const helpers = {
@@ -66,34 +62,26 @@ export class Compiler {
       packFlags: writer.importFunction('packFlags', ROUTINE_TYPES.packFlags),
       unpackFlags: writer.importFunction('unpackFlags', ROUTINE_TYPES.unpackFlags),
     };
-    const made: CompiledRegion[] = [];
-    for (const root of roots) {
-      if (root.region) continue;
-      const blocks = this.collect(root);
-      if (blocks.length === 0) continue;
-      const slot = this.slots++;
-      const { body } = compileRegion(blocks, slot, { helpers, lookUp: engine.lookUp });
-      writer.define(writer.declare(REGION_TYPE, `region${slot}`), body);
-      const members = blocks.map(({ block }) => block);
-      const region = { slot, blocks: members, saved: members.map(({ record }) => this.lowering.save(record)) };
-      for (const block of members) block.region = region;
-      made.push(region);
-    }
-    if (made.length === 0) return;
+    const { body } = compileRegion(blocks, slot, { helpers, lookUp: engine.lookUp });
+    writer.define(writer.declare(REGION_TYPE, 'region'), body);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(writer.encode() as BufferSource), {
       env: { memory: this.linear, ...this.imports, ...this.routines },
     });
-    if (this.functions.length < this.slots) this.functions.grow(this.slots - this.functions.length);
-    for (const region of made) {
-      this.functions.set(region.slot, instance.exports[`region${region.slot}`]);
-      this.regions.set(region.slot, region);
-      region.blocks.forEach(({ record }, entry) => this.lowering.enterCompiled(record, region.slot, entry));
-    }
+    if (this.functions.length <= slot) this.functions.grow(slot + 1 - this.functions.length);
+    this.functions.set(slot, instance.exports.region);
+
+    const members = blocks.map(({ block }) => block);
+    const region = { slot, blocks: members, saved: members.map(({ record }) => this.lowering.save(record)) };
+    this.regions.set(slot, region);
+    members.forEach((block, entry) => {
+      block.region = region;
+      this.lowering.enterCompiled(block.record, slot, entry);
+    });
   }
 
   /** The blocks reachable from `root` within its page that exist already, in the order of their addresses. */
   private collect(root: Block): RegionBlock[] {
-    const found = new Set<Block>();
+    const found = new Map<Block, RegionBlock>();
     const waiting = [root];
     let instructions = 0;
     for (let block = waiting.shift(); block; block = waiting.shift()) {
@@ -101,20 +89,15 @@ export class Compiler {
       const compiled = compilablePrefix(block, this.handlers, this.supports);
       if (compiled === 0) continue;
       if (found.size >= MOST_BLOCKS || instructions + compiled > MOST_INSTRUCTIONS) break;
-      found.add(block);
+      const successors = this.successors(block);
+      found.set(block, { block, compiled, successors });
       instructions += compiled;
       if (compiled < block.instructions.length) continue;
-      const { target, next } = this.successors(block);
       // The block after a CALL is where its RET comes back to.
-      for (const successor of [target, next ?? this.following(block)]) if (successor) waiting.push(successor);
+      const { target, next = this.following(block) } = successors;
+      for (const successor of [target, next]) if (successor) waiting.push(successor);
     }
-    return [...found]
-      .sort((a, b) => (a.rip < b.rip ? -1 : 1))
-      .map((block) => ({
-        block,
-        compiled: compilablePrefix(block, this.handlers, this.supports),
-        successors: this.successors(block),
-      }));
+    return [...found.values()].sort((a, b) => (a.block.rip < b.block.rip ? -1 : 1));
   }
 
   private following(block: Block): Block | undefined {
@@ -163,7 +146,6 @@ export class Compiler {
 
   /** All blocks are gone. */
   forget(): void {
-    this.queue.clear();
     this.regions.clear();
     this.slots = 0;
     for (let i = 0; i < this.functions.length; i++) this.functions.set(i, null);

@@ -202,11 +202,10 @@ export class GeneratedCode {
     return this.code.owner(record)?.rip ?? this.processor.state.rip;
   }
 
-  /** Tells the compiler where a slice ended, and lets it compile what that made hot. */
+  /** Tells the compiler where a slice ended; it compiles what that makes hot. */
   sampleAt(record: number): void {
     const block = record !== 0 && this.compiler ? this.code.owner(record) : undefined;
     if (!block || block.record !== record) return;
     this.compiler?.sample(block);
-    this.compiler?.compileQueued();
   }
 }

@@ -11,7 +11,7 @@ import {
   type SegmentKind,
   type Size,
 } from '../isa/semantics/context';
-import { ValueType } from '../wasm/module';
+import { ValueType } from '../wasm/types';
 import * as layout from './layout';
 import { ExitReason, Field } from './records';
 

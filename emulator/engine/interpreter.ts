@@ -4,7 +4,8 @@
  */
 import { FunctionBody, type Label } from '../wasm/function';
 import * as w from '../wasm/expression';
-import { ModuleWriter, ValueType, type FunctionType } from '../wasm/module';
+import { ModuleWriter } from '../wasm/module';
+import { ValueType, type FunctionType } from '../wasm/types';
 import type { Helpers } from '../isa/semantics/context';
 import type { Definition } from '../isa/semantics/definition';
 import { Builtin, HandlerTable, type Handler } from './handlers';

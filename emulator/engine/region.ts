@@ -10,7 +10,7 @@ import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
 import { FunctionBody, type Label } from '../wasm/function';
-import { ValueType } from '../wasm/module';
+import { ValueType } from '../wasm/types';
 import { CompiledContext } from './compiled-context';
 import type { Block } from './code-cache';
 import { Builtin, type HandlerTable } from './handlers';

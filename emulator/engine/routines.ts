@@ -1,7 +1,7 @@
 /** Small WebAssembly functions that handlers call: what would be too long to repeat in each of them. */
 import { FunctionBody } from '../wasm/function';
 import * as w from '../wasm/expression';
-import { ValueType } from '../wasm/module';
+import { ValueType } from '../wasm/types';
 import * as layout from './layout';
 
 const { I64 } = { I64: ValueType.I64 as const };

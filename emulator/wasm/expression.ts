@@ -2,7 +2,7 @@
  * Typed WebAssembly expressions as small trees. Building one emits nothing; constants fold as they are built, so that a
  * description staged with constant operands becomes the code for those operands.
  */
-import { ValueType } from './module';
+import { ValueType } from './types';
 
 const { I32, I64 } = { I32: ValueType.I32 as const, I64: ValueType.I64 as const };
 
@@ -213,9 +213,6 @@ export const wrap = (a: Value): Value =>
 /** An i32 zero-extended to i64. */
 export const extendU = (a: Value): Value =>
   a.kind === 'constant' ? i64(BigInt.asUintN(32, a.value)) : { kind: 'unary', type: I64, opcode: 0xad, a };
-/** An i32 sign-extended to i64. */
-export const extendS = (a: Value): Value =>
-  a.kind === 'constant' ? i64(a.value) : { kind: 'unary', type: I64, opcode: 0xac, a };
 /** `condition` (i32) ? a : b, both evaluated. */
 export const select = (condition: Value, a: Value, b: Value): Value =>
   condition.kind === 'constant' ? (condition.value !== 0n ? a : b) : { kind: 'select', type: a.type, a, b, condition };

@@ -1,7 +1,7 @@
 /** Emits the body of one WebAssembly function: statements over the expression trees of expression.ts. */
 import { ByteWriter } from './bytes';
 import type { Value } from './expression';
-import { ValueType } from './module';
+import { ValueType } from './types';
 
 const enum Op {
   UNREACHABLE = 0x00,

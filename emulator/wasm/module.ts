@@ -1,16 +1,7 @@
 /** Writes WebAssembly modules (core specification, 5.5): types, imports, functions and exports; no data. */
 import { ByteWriter } from './bytes';
 import type { FunctionBody } from './function';
-
-export const enum ValueType {
-  I32 = 0x7f,
-  I64 = 0x7e,
-}
-
-export interface FunctionType {
-  readonly parameters: readonly ValueType[];
-  readonly results: readonly ValueType[];
-}
+import type { FunctionType, ValueType } from './types';
 
 const enum SectionId {
   CUSTOM = 0,

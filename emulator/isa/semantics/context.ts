@@ -8,7 +8,7 @@
 import type { FunctionBody, Label } from '../../wasm/function';
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
-import { ValueType } from '../../wasm/module';
+import { ValueType } from '../../wasm/types';
 import { SCRATCH, TLB_ENTRIES, TLB_ENTRY_BYTES } from '../../engine/layout';
 import type { Gpr } from '../instruction';
 import { Flags } from './flags';

@@ -7,7 +7,7 @@ import type { Value } from '../../wasm/expression';
 import { Gpr, Seg } from '../instruction';
 import type { Context, Size } from './context';
 import { define, forms, type Definition, type Trait, type Variant } from './definition';
-import { ValueType } from '../../wasm/module';
+import { ValueType } from '../../wasm/types';
 
 const DF = 1 << 10;
 /** After so many iterations a repeated instruction goes back to the engine, so that a pause is never far away. */
