@@ -40,6 +40,28 @@ export const STACK_MASK = 0x118;
 /** Scratch that stands in for guest memory in a split or device access; 64 bytes. */
 export const SCRATCH = 0x140;
 
+/** Vector registers YMM0..15, 32 bytes each; XMMn is the low half of YMMn. */
+export const VECTOR = 0x400;
+export const VECTOR_BYTES = 32;
+/** x87 registers R0..R7 (physical, not ST(i)), 16 bytes each: 64 bits of significand, then sign and exponent. MMn is the significand of Rn. */
+export const X87 = 0x600;
+export const X87_BYTES = 16;
+/** x87 control word; u16. */
+export const X87_CONTROL = 0x680;
+/** x87 status word, TOP in bits 11..13; u16. */
+export const X87_STATUS = 0x682;
+/** One bit for each physical register that is not empty (the abridged tag word of FXSAVE); u8. */
+export const X87_TAGS = 0x684;
+/** Opcode of the last x87 instruction; u16. */
+export const X87_OPCODE = 0x686;
+/** Addresses of the last x87 instruction and of its memory operand, u64; their selectors, u16. */
+export const X87_INSTRUCTION = 0x688;
+export const X87_DATA = 0x690;
+export const X87_INSTRUCTION_SELECTOR = 0x698;
+export const X87_DATA_SELECTOR = 0x69a;
+/** SSE control and status register; u32. */
+export const MXCSR = 0x6a0;
+
 /** Entries of one TLB; a power of two. */
 export const TLB_ENTRIES = 1024;
 /** Bytes of one TLB entry: i64 linear address of the page, i32 where the page is in linear memory, i32 unused. */
