@@ -16,7 +16,7 @@ import {
   type Target,
   type TargetOptions,
 } from '../debug-adapter';
-import { CPU_MODELS, hasMultibootHeader } from '../emulator';
+import { CPU_MODELS, CpuModelError, hasMultibootHeader, parseCpuModel } from '../emulator';
 import { diagnosticLines, nearName } from './diagnostics';
 import { CommandError, UsageError } from './errors';
 import { readBytes } from './files';
@@ -44,7 +44,10 @@ export const TARGET_OPTIONS = {
     value: '32|64',
     help: 'flat: start in 32-bit protected mode with flat segments, or (default) in 64-bit mode in ring 0, memory mapped where it is, a stack below the image',
   },
-  cpu: { value: 'MODEL', help: `CPU model: ${Object.keys(CPU_MODELS).join(', ')}` },
+  cpu: {
+    value: 'MODEL',
+    help: `CPU model: ${Object.keys(CPU_MODELS).join(', ')}; features may follow, as in intel,+fred,-smap`,
+  },
   memory: { value: 'SIZE', help: 'guest RAM, such as 64M (default) or 1G' },
   arg: { value: 'TEXT', multiple: true, help: 'argument of the program: argv[1] and following' },
   env: { value: 'NAME=VALUE', multiple: true, help: 'environment of the program' },
@@ -163,12 +166,19 @@ function unknownRegister(name: string): UsageError {
 }
 
 function checkModel(name: string | undefined): void {
-  if (name === undefined || Object.hasOwn(CPU_MODELS, name)) return;
-  const near = closest(name, Object.keys(CPU_MODELS));
-  throw new UsageError(
-    `--cpu: there is no model "${name}".${near === undefined ? '' : ` Did you mean "${near}"?`}`,
-    `Choose one of: ${Object.keys(CPU_MODELS).join(', ')}.`,
-  );
+  if (name === undefined) return;
+  try {
+    parseCpuModel(name);
+  } catch (error) {
+    if (!(error instanceof CpuModelError)) throw error;
+    const { kind, wrong, choices } = error;
+    const near = closest(kind === 'feature' ? wrong.toUpperCase().replaceAll('-', '_') : wrong, choices);
+    const what = kind === 'sign' ? `"${wrong}" is no change` : `there is no ${kind} "${wrong}"`;
+    throw new UsageError(
+      `--cpu: ${what}.${near === undefined || kind === 'sign' ? '' : ` Did you mean "${near}"?`}`,
+      `Choose one of: ${choices.join(', ')}.`,
+    );
+  }
 }
 
 /** What is wrong with a value is wrong with the command line. */

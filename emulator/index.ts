@@ -2,6 +2,7 @@
 export { cpuModel, createMachine, interpreterCode, MachineError, type MachineOptions } from './pc';
 export type * from './machine';
 export { CPU_MODELS, type CpuModel } from './cpu/cpuid';
+export { CpuModelError, parseCpuModel } from './cpu/model-name';
 export type { Cpu } from './cpu/cpu';
 export { GuestException, Vector } from './cpu/exceptions';
 export { AccessRights, Cr0, Cr4, CpuState, Efer, Flag, SegmentRegister, STATUS_FLAGS } from './cpu/state';

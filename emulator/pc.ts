@@ -1,6 +1,7 @@
 /** Puts the machine together: memory, processor, bus and devices of a PC. */
 import { Clock } from './clock';
-import { CPU_MODELS, type CpuModel } from './cpu/cpuid';
+import type { CpuModel } from './cpu/cpuid';
+import { CpuModelError, parseCpuModel } from './cpu/model-name';
 import { attachDevices, type Devices } from './devices';
 import { SystemBus } from './devices/system-bus';
 import { Engine } from './engine/engine';
@@ -17,7 +18,7 @@ import { PAGE_BYTES, PhysicalMemory } from './memory';
 export interface MachineOptions {
   /** Bytes of RAM, a multiple of 4096, at least 1 MiB. */
   readonly memoryBytes: number;
-  /** Name of a CPU model (`CPU_MODELS`) or a model; default `intel`. */
+  /** Name of a CPU model, also with features as in `intel,+FRED,-SMAP` (`cpuModel`), or a model; default `intel`. */
   readonly cpu?: string | CpuModel;
   /** `tiered` compiles hot code; `interpreter` does not. Default `tiered`. What the guest sees is the same. */
   readonly engine?: EngineStages;
@@ -48,12 +49,17 @@ export function createMachine(options: MachineOptions): Pc {
   return new Pc(options);
 }
 
-/** The model of that name. Throws MachineError naming the ones there are. */
+/**
+ * The model of that name (`CPU_MODELS`), with features added and taken away by `,+FEATURE` and `,-FEATURE` after it.
+ * Throws MachineError naming the ones there are.
+ */
 export function cpuModel(name: string): CpuModel {
-  const model = Object.hasOwn(CPU_MODELS, name) ? CPU_MODELS[name] : undefined;
-  if (!model)
-    throw new MachineError(`Unknown CPU model "${name}". Choose one of: ${Object.keys(CPU_MODELS).join(', ')}.`);
-  return model;
+  try {
+    return parseCpuModel(name);
+  } catch (error) {
+    if (error instanceof CpuModelError) throw new MachineError(error.message);
+    throw error;
+  }
 }
 
 function decoderFeatures(model: CpuModel): number {

@@ -56,11 +56,15 @@ const FEATURES = {
   SMAP: [0x7, 0, 'ebx', 20],
   CLFLUSHOPT: [0x7, 0, 'ebx', 23],
   UMIP: [0x7, 0, 'ecx', 2],
+  CET_SS: [0x7, 0, 'ecx', 7],
   RDPID: [0x7, 0, 'ecx', 22],
   MD_CLEAR: [0x7, 0, 'edx', 10],
+  CET_IBT: [0x7, 0, 'edx', 20],
   IBRS_IBPB: [0x7, 0, 'edx', 26],
   STIBP: [0x7, 0, 'edx', 27],
   SSBD: [0x7, 0, 'edx', 31],
+  FRED: [0x7, 1, 'eax', 17],
+  LKGS: [0x7, 1, 'eax', 18],
   LAHF64: [0x80000001, 0, 'ecx', 0],
   LZCNT: [0x80000001, 0, 'ecx', 5],
   PREFETCHW: [0x80000001, 0, 'ecx', 8],
@@ -74,6 +78,12 @@ const FEATURES = {
 } as const satisfies Record<string, readonly [leaf: number, subleaf: number, register: CpuidRegister, bit: number]>;
 
 export type Feature = keyof typeof FEATURES;
+
+/** Every feature a model may claim. */
+export const featureNames = Object.keys(FEATURES) as readonly Feature[];
+
+/** The last subleaf of leaf 7, reported by its first. */
+const LAST_SUBLEAF_7 = 1;
 
 /** Bits of leaf 1 EDX that AMD repeats in leaf 8000_0001h EDX (APM vol. 3, appendix E.4.2). */
 const AMD_REPEATED_EDX = 0x0183f3ff;
@@ -197,6 +207,9 @@ export function cpuid(cpu: Cpu, leaf: number, subleaf: number): CpuidResult {
       break;
     case 0x4:
       Object.assign(result, cacheParameters(model, subleaf));
+      break;
+    case 0x7:
+      if (subleaf === 0) result.eax = LAST_SUBLEAF_7;
       break;
     case 0x80000000:
       Object.assign(result, { eax: maxExtended });

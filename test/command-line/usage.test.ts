@@ -41,6 +41,8 @@ describe('ringside', () => {
       [['run', image, '--entry', '0x10000000000000000'], /64 bits/],
       [['run', image, '--memory', 'lots'], /no memory size/],
       [['run', image, '--cpu', 'intle'], /Did you mean "intel"/],
+      [['run', image, '--cpu', 'intel,+cet-s'], /no feature "cet-s".*Did you mean "CET_SS"/],
+      [['run', image, '--cpu', 'intel,fred'], /Choose one of: \+fred, -fred/],
       [['run', image, '--format', 'elf', '--load', '1'], /--load is for flat images/],
       [['run', image, '--set', 'rax'], /value is missing/],
       [['run', image, '--set', 'raxx=1'], /no register "raxx"/],

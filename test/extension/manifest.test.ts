@@ -7,7 +7,11 @@ const root = join(import.meta.dirname, '..', '..');
 
 interface Manifest {
   contributes: {
-    debuggers: { configurationAttributes: { launch: { properties: Record<string, { enum?: string[] }> } } }[];
+    debuggers: {
+      configurationAttributes: {
+        launch: { properties: Record<string, { anyOf?: { enum?: string[]; pattern?: string }[] }> };
+      };
+    }[];
     languages: { id: string; configuration: string }[];
     grammars: { language: string; path: string }[];
     breakpoints: { language: string }[];
@@ -19,7 +23,9 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 describe('the extension manifest', () => {
   it('offers exactly the CPU models there are', () => {
     const { cpu } = manifest.contributes.debuggers[0].configurationAttributes.launch.properties;
-    assert.deepEqual([...(cpu.enum ?? [])].sort(), Object.keys(CPU_MODELS).sort());
+    const [names, withFeatures] = cpu.anyOf ?? [];
+    assert.deepEqual([...(names.enum ?? [])].sort(), Object.keys(CPU_MODELS).sort());
+    for (const name of Object.keys(CPU_MODELS)) assert.match(`${name},+fred`, new RegExp(withFeatures.pattern ?? ''));
   });
 
   it('gives each of its languages breakpoints and a grammar that exists', () => {

@@ -1,0 +1,79 @@
+/**
+ * CPU models as a user names them: a base model, then features to add or take away, as in `intel,+FRED,-SMAP`. Names of
+ * features are those of the manuals, in either case, with `-` for `_` where one likes.
+ */
+import { CPU_MODELS, type CpuModel, type Feature, featureNames } from './cpuid';
+
+/** The text names no CPU model. The message is a full sentence; the parts are for those who would say it otherwise. */
+export class CpuModelError extends Error {
+  constructor(
+    message: string,
+    /** What is wrong: the name of a model or feature that does not exist, or a change without `+` or `-`. */
+    readonly wrong: string,
+    readonly kind: 'model' | 'feature' | 'sign',
+    /** The names there are, or the forms a change takes. */
+    readonly choices: readonly string[],
+  ) {
+    super(message);
+  }
+}
+
+/** Features that the manuals let nobody have without others: these come along with `+` and go with `-` of the other. */
+const NEEDS: Readonly<Partial<Record<Feature, readonly Feature[]>>> = {
+  // FRED specification, section 2.1: a processor that enumerates FRED enumerates LKGS as well.
+  FRED: ['LKGS'],
+};
+
+/** The model `text` names. Throws CpuModelError. */
+export function parseCpuModel(text: string): CpuModel {
+  const [name, ...changes] = text.split(',').map((part) => part.trim());
+  if (!Object.hasOwn(CPU_MODELS, name)) {
+    const choices = Object.keys(CPU_MODELS);
+    throw new CpuModelError(
+      `Unknown CPU model "${name}". Choose one of: ${choices.join(', ')}.`,
+      name,
+      'model',
+      choices,
+    );
+  }
+  const base = CPU_MODELS[name];
+  if (changes.length === 0) return base;
+  const features = new Set(base.features);
+  for (const change of changes) {
+    const feature = parseFeature(change);
+    if (change.startsWith('+')) add(features, feature);
+    else remove(features, feature);
+  }
+  return { ...base, name: [name, ...changes].join(','), features };
+}
+
+function parseFeature(change: string): Feature {
+  if (!/^[+-]/.test(change)) {
+    const forms = [`+${change}`, `-${change}`];
+    throw new CpuModelError(
+      `CPU model: "${change}" must be ${forms.map((form) => `"${form}"`).join(' or ')}.`,
+      change,
+      'sign',
+      forms,
+    );
+  }
+  const asked = change.slice(1).toUpperCase().replaceAll('-', '_');
+  const feature = featureNames.find((known) => known.toUpperCase() === asked);
+  if (feature) return feature;
+  throw new CpuModelError(
+    `Unknown CPU feature "${change.slice(1)}". Choose among: ${featureNames.join(', ')}.`,
+    change.slice(1),
+    'feature',
+    featureNames,
+  );
+}
+
+function add(features: Set<Feature>, feature: Feature): void {
+  features.add(feature);
+  for (const needed of NEEDS[feature] ?? []) add(features, needed);
+}
+
+function remove(features: Set<Feature>, feature: Feature): void {
+  features.delete(feature);
+  for (const dependent of featureNames) if (NEEDS[dependent]?.includes(feature)) remove(features, dependent);
+}
