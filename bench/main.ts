@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { benchAssembler } from './assembler';
 import { benchDebugAdapter } from './debug-adapter';
-import { benchEngine } from './engine';
 import { benchExtension } from './extension';
+import { benchEngine, benchTwins } from './hot-loops';
 import { table, type Row } from './measure';
 import { benchSystemCalls } from './system-calls';
 
@@ -13,8 +13,9 @@ const BENCHMARKS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   assembler: () => benchAssembler(join(root, 'samples', 'kernel')),
   'debug-adapter': () => benchDebugAdapter(root),
   extension: () => benchExtension(root),
-  interpreter: () => benchEngine(join(root, 'bench', 'programs'), 'interpreter'),
-  tiered: () => benchEngine(join(root, 'bench', 'programs'), 'tiered'),
+  interpreter: () => benchEngine(root, 'interpreter'),
+  tiered: () => benchEngine(root, 'tiered'),
+  v86: () => benchTwins(root),
   'system-calls': () => benchSystemCalls(root),
 };
 

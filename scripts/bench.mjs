@@ -15,6 +15,7 @@ await build({
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  external: ['v86'],
 });
 // iced-x86's glue reads its module from beside the bundle.
 copyFileSync(join(root, 'node_modules', 'iced-x86', 'iced_x86_bg.wasm'), join(dirname(outfile), 'iced_x86_bg.wasm'));
