@@ -1,8 +1,9 @@
 /** INVLPG, INVPCID, INVD, WBINVD, MONITOR, MWAIT (SDM vol. 2; vol. 3, section 4.10.4.1). */
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import { isCanonicalInRegister } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
-import { dataAccess, isCanonical, readLinear } from './linear-memory';
+import { dataAccess, readLinear } from './linear-memory';
 import { operandAt, readGpr } from './registers';
 import { segmentAddress } from './segmentation';
 import { Cr4 } from './state';
@@ -28,7 +29,7 @@ export function executeInvpcid(cpu: Cpu, instruction: Instruction): void {
   if (type < 0n || type > 3n || pcid > 0xfffn) throw new GuestException(Vector.GP, 0);
   const individual = type <= 1n;
   if (individual && pcid !== 0n && !(cpu.state.cr4 & Cr4.PCIDE)) throw new GuestException(Vector.GP, 0);
-  if (type === 0n && !isCanonical(va)) throw new GuestException(Vector.GP, 0);
+  if (type === 0n && !isCanonicalInRegister(cpu.model, va)) throw new GuestException(Vector.GP, 0);
   if (type === 0n) cpu.translations.flushPage(va);
   else if (type === 1n) cpu.translations.flushPcid(Number(pcid));
   else cpu.translations.flush(type === 3n);

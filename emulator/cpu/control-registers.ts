@@ -13,6 +13,8 @@ const CR0_BITS =
 
 /** CR4 bits by the CPUID feature that brings them. */
 const CR4_FEATURES: readonly (readonly [number, Feature])[] = [
+  [Cr4.VME, 'VME'],
+  [Cr4.PVI, 'VME'],
   [Cr4.TSD, 'TSC'],
   [Cr4.DE, 'DE'],
   [Cr4.PSE, 'PSE'],
@@ -22,11 +24,14 @@ const CR4_FEATURES: readonly (readonly [number, Feature])[] = [
   [Cr4.OSFXSR, 'FXSR'],
   [Cr4.OSXMMEXCPT, 'SSE'],
   [Cr4.UMIP, 'UMIP'],
+  [Cr4.LA57, 'LA57'],
   [Cr4.FSGSBASE, 'FSGSBASE'],
   [Cr4.PCIDE, 'PCID'],
   [Cr4.OSXSAVE, 'XSAVE'],
   [Cr4.SMEP, 'SMEP'],
   [Cr4.SMAP, 'SMAP'],
+  [Cr4.PKE, 'PKU'],
+  [Cr4.PKS, 'PKS'],
 ];
 
 /** CR4 bits a model lets be set; PCE needs no feature. */
@@ -44,7 +49,7 @@ const CR3_NO_FLUSH = 1n << 63n;
 
 /** Changes of these make every translation stale (SDM vol. 3, section 4.10.4.1). */
 const CR0_FLUSH = Cr0.PE | Cr0.WP | (Cr0.PG as number);
-const CR4_FLUSH = Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP;
+const CR4_FLUSH = Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.LA57 | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.PKE | Cr4.PKS;
 
 function generalProtection(): never {
   throw new GuestException(Vector.GP, 0);
@@ -133,7 +138,7 @@ function setCr4(cpu: Cpu, value: bigint): void {
   if (value & ~BigInt(validCr4Bits(cpu.model))) generalProtection();
   const bits = Number(value);
   const changed = bits ^ state.cr4;
-  if (state.longMode && !(bits & Cr4.PAE)) generalProtection();
+  if (state.longMode && (!(bits & Cr4.PAE) || changed & Cr4.LA57)) generalProtection();
   if (changed & bits & Cr4.PCIDE && (!state.longMode || state.cr3 & PCID_MASK)) generalProtection();
   const pae = Cr4.PAE | Cr4.PGE | Cr4.PSE | Cr4.SMEP;
   if (state.paging && bits & Cr4.PAE && !state.longMode && changed & pae) loadPdptes(cpu, state.cr3);

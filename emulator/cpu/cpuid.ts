@@ -3,6 +3,7 @@
  * features in its set: adding a feature to the emulator is one row here and one name in the models that have it.
  */
 import { APIC_BASE_RESET, ApicBase } from './apic-base';
+import { widestAddressBits } from './canonical';
 import type { Cpu } from './cpu';
 import { Gpr, type Instruction } from '../isa/instruction';
 import { writeGpr32 } from './registers';
@@ -13,6 +14,7 @@ type CpuidRegister = 'eax' | 'ebx' | 'ecx' | 'edx';
 /** Where each feature is reported: leaf, subleaf, register, bit. Names are those of the manuals. */
 const FEATURES = {
   FPU: [0x1, 0, 'edx', 0],
+  VME: [0x1, 0, 'edx', 1],
   DE: [0x1, 0, 'edx', 2],
   PSE: [0x1, 0, 'edx', 3],
   TSC: [0x1, 0, 'edx', 4],
@@ -55,9 +57,13 @@ const FEATURES = {
   ADX: [0x7, 0, 'ebx', 19],
   SMAP: [0x7, 0, 'ebx', 20],
   CLFLUSHOPT: [0x7, 0, 'ebx', 23],
+  CLWB: [0x7, 0, 'ebx', 24],
   UMIP: [0x7, 0, 'ecx', 2],
+  PKU: [0x7, 0, 'ecx', 3],
   CET_SS: [0x7, 0, 'ecx', 7],
+  LA57: [0x7, 0, 'ecx', 16],
   RDPID: [0x7, 0, 'ecx', 22],
+  PKS: [0x7, 0, 'ecx', 31],
   MD_CLEAR: [0x7, 0, 'edx', 10],
   CET_IBT: [0x7, 0, 'edx', 20],
   IBRS_IBPB: [0x7, 0, 'edx', 26],
@@ -104,7 +110,6 @@ export interface CpuModel {
   readonly maxLeaf: number;
   /** MAXPHYADDR. */
   readonly physicalAddressBits: number;
-  readonly linearAddressBits: number;
   /** Loading a null selector into FS or GS clears the hidden base (Intel; on AMD only since Zen 2). */
   readonly nullSelectorClearsBase: boolean;
   readonly features: ReadonlySet<Feature>;
@@ -131,7 +136,6 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
     stepping: 3,
     maxLeaf: 0xd,
     physicalAddressBits: 40,
-    linearAddressBits: 48,
     nullSelectorClearsBase: true,
     features: new Set<Feature>([
       ...COMMON,
@@ -150,7 +154,6 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
     stepping: 1,
     maxLeaf: 0xd,
     physicalAddressBits: 40,
-    linearAddressBits: 48,
     nullSelectorClearsBase: false,
     features: new Set<Feature>([...COMMON, ...(['FSGSBASE', 'SMEP', 'SMAP', 'PDPE1GB', 'AMD_IBPB'] as const)]),
   },
@@ -164,7 +167,6 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
     stepping: 1,
     maxLeaf: 0xd,
     physicalAddressBits: 40,
-    linearAddressBits: 48,
     nullSelectorClearsBase: true,
     features: new Set<Feature>(COMMON),
   },
@@ -209,7 +211,9 @@ export function cpuid(cpu: Cpu, leaf: number, subleaf: number): CpuidResult {
       Object.assign(result, cacheParameters(model, subleaf));
       break;
     case 0x7:
-      if (subleaf === 0) result.eax = LAST_SUBLEAF_7;
+      if (subleaf !== 0) break;
+      result.eax = LAST_SUBLEAF_7;
+      if (cpu.state.cr4 & Cr4.PKE) result.ecx |= 1 << 4;
       break;
     case 0x80000000:
       Object.assign(result, { eax: maxExtended });
@@ -230,7 +234,7 @@ export function cpuid(cpu: Cpu, leaf: number, subleaf: number): CpuidResult {
       Object.assign(result, brandRegisters(model, leaf - 0x80000002));
       break;
     case 0x80000008:
-      result.eax = model.physicalAddressBits | (model.linearAddressBits << 8);
+      result.eax = model.physicalAddressBits | (widestAddressBits(model) << 8);
       break;
   }
   return result;

@@ -1,9 +1,10 @@
 /** LGDT, LIDT, SGDT, SIDT, LLDT, SLDT, LTR, STR (SDM vol. 3, section 2.4). */
 import type { Instruction } from '../isa/instruction';
+import { isCanonicalInRegister } from './canonical';
 import { requireUserModeInstructionAllowed } from './control-registers';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
-import { dataAccess, isCanonical, readLinear, requireWritable, writeLinear } from './linear-memory';
+import { dataAccess, readLinear, requireWritable, writeLinear } from './linear-memory';
 import { PageAccess } from './paging';
 import { operandAt, readOperand, writeOperand } from './registers';
 import {
@@ -37,7 +38,7 @@ function loadTable(cpu: Cpu, instruction: Instruction, table: TableRegister): vo
   const limit = Number(readLinear(cpu, cpu.operandAddress, 2, access));
   const { mode64 } = cpu.state;
   let base = readLinear(cpu, cpu.operandAddress + 2n, mode64 ? 8 : 4, access);
-  if (mode64 && !isCanonical(base)) throw new GuestException(Vector.GP, 0);
+  if (mode64 && !isCanonicalInRegister(cpu.model, base)) throw new GuestException(Vector.GP, 0);
   if (!mode64 && instruction.operandSize === 2) base &= 0xffffffn;
   table.base = base;
   table.limit = limit;
@@ -84,7 +85,7 @@ function readSystemDescriptor(
   if (longMode) {
     const upper = descriptorAt(cpu, address + 8n);
     base |= BigInt(upper.low >>> 0) << 32n;
-    if (upper.high & 0x1f00 || !isCanonical(base)) selectorFault(Vector.GP, selector);
+    if (upper.high & 0x1f00 || !isCanonicalInRegister(cpu.model, base)) selectorFault(Vector.GP, selector);
   }
   return { descriptor, base };
 }

@@ -3,9 +3,9 @@
  * hidden parts: the GDT is not read, the kernel must keep descriptors there that agree.
  */
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import { isCanonical } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
-import { isCanonical } from './linear-memory';
 import { SegmentType, setFlatSegment } from './segmentation';
 import { AccessRights, Efer, Flag } from './state';
 
@@ -76,7 +76,7 @@ function sysretIntel(cpu: Cpu, to64: boolean): void {
   if (state.cpl !== 0) throw new GuestException(Vector.GP, 0);
   const target = to64 ? state.gpr[Gpr.RCX] : low32(state.gpr[Gpr.RCX]);
   // Raised at CPL 0, with whatever RSP the kernel has already loaded for the user.
-  if (!isCanonical(target)) throw new GuestException(Vector.GP, 0);
+  if (!isCanonical(state, target)) throw new GuestException(Vector.GP, 0);
   state.rflags = Number(state.gpr[Gpr.R11] & BigInt(SYSRET_FLAGS)) | Flag.FIXED;
   returnToUser(cpu, to64, target);
   setFlatSegment(state.segments[Seg.SS], (sysretSelector(cpu) + 8) | 3, DATA | DPL3);
@@ -136,7 +136,7 @@ export function executeSysexit(cpu: Cpu, instruction: Instruction): void {
   const to64 = instruction.operandSize === 8;
   const rdx = state.gpr[Gpr.RDX];
   const rcx = state.gpr[Gpr.RCX];
-  if (to64 && !(isCanonical(rdx) && isCanonical(rcx))) throw new GuestException(Vector.GP, 0);
+  if (to64 && !(isCanonical(state, rdx) && isCanonical(state, rcx))) throw new GuestException(Vector.GP, 0);
   state.gpr[Gpr.RSP] = to64 ? rcx : low32(rcx);
   cpu.nextAddress = to64 ? rdx : low32(rdx);
   const selector = (to64 ? base + 32 : base + 16) | 3;

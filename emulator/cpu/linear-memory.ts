@@ -2,6 +2,7 @@
  * Linear memory as the architectural routines see it: translated by the page tables, RAM or devices behind it. Faults
  * are thrown before anything is written.
  */
+import { isCanonical, isCanonicalHigh } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
 import { PageAccess } from './paging';
@@ -16,17 +17,6 @@ export function dataAccess(cpu: Cpu): number {
   return cpu.state.cpl === 3 ? PageAccess.USER : PageAccess.READ;
 }
 
-/** Whether bits 63..47 of a 64-bit address are all equal (SDM vol. 1, section 3.3.7.1). */
-export function isCanonical(va: bigint): boolean {
-  return BigInt.asUintN(64, BigInt.asIntN(48, va)) === BigInt.asUintN(64, va);
-}
-
-/** `isCanonical` on the high half of an address. */
-function isCanonicalHigh(high: number): boolean {
-  const top = high >>> 15;
-  return top === 0 || top === 0x1ffff;
-}
-
 /**
  * Physical address of `va` for an access of `PageAccess` bits within one page. Throws `nonCanonical` (0) or #PF. Outside
  * long mode linear addresses have 32 bits and wrap.
@@ -35,7 +25,7 @@ function translate(cpu: Cpu, va: bigint, access: number, nonCanonical: Vector): 
   const { longMode } = cpu.state;
   const low = Number(va & 0xffffffffn);
   const high = longMode ? Number((va >> 32n) & 0xffffffffn) : 0;
-  if (longMode && !isCanonicalHigh(high)) throw new GuestException(nonCanonical, 0);
+  if (longMode && !isCanonicalHigh(cpu.state, high)) throw new GuestException(nonCanonical, 0);
   if (!cpu.paging.walk(high, low, access)) {
     throw new GuestException(Vector.PF, cpu.paging.errorCode, (BigInt(high) << 32n) | BigInt(low));
   }
@@ -46,7 +36,7 @@ function translate(cpu: Cpu, va: bigint, access: number, nonCanonical: Vector): 
 function translateSplit(cpu: Cpu, va: bigint, first: number, access: number, nonCanonical: Vector): [number, number] {
   const second = va + BigInt(first);
   // The end of the canonical range is noticed before anything that paging says about the first page.
-  if (cpu.state.longMode && !isCanonical(second)) throw new GuestException(nonCanonical, 0);
+  if (cpu.state.longMode && !isCanonical(cpu.state, second)) throw new GuestException(nonCanonical, 0);
   const lowPa = translate(cpu, va, access, nonCanonical);
   return [lowPa, translate(cpu, second, access, nonCanonical)];
 }
@@ -107,7 +97,7 @@ export function requireWritable(cpu: Cpu, va: bigint, length: number, access: nu
 function requireAligned(cpu: Cpu, va: bigint, size: number, access: number): void {
   if (!(access & PageAccess.USER) || access & PageAccess.IMPLICIT || Number(va & 7n) % size === 0) return;
   if (!(cpu.state.cr0 & Cr0.AM) || !cpu.state.flag(Flag.AC)) return;
-  if (!cpu.state.longMode || isCanonical(va)) throw new GuestException(Vector.AC, 0);
+  if (!cpu.state.longMode || isCanonical(cpu.state, va)) throw new GuestException(Vector.AC, 0);
 }
 
 /** Bytes from `va` to the end of its page. */

@@ -1,9 +1,9 @@
 /** How a model-specific register is described, and the kinds there are: the tables in msr*.ts are written with these. */
 import type { Seg } from '../isa/instruction';
+import { isCanonicalInRegister } from './canonical';
 import type { Cpu } from './cpu';
 import type { CpuModel, Feature } from './cpuid';
 import { GuestException, Vector } from './exceptions';
-import { isCanonical } from './linear-memory';
 
 /** A named group of bits. */
 export interface MsrField {
@@ -71,7 +71,7 @@ export function address(text: MsrText, key: StateKey, available = onEvery): MsrD
     available,
     read: (cpu) => cpu.state[key],
     write(cpu, value) {
-      if (!isCanonical(value)) generalProtection();
+      if (!isCanonicalInRegister(cpu.model, value)) generalProtection();
       cpu.state[key] = value;
     },
   };
@@ -144,7 +144,7 @@ export function segmentBase(text: MsrText, seg: Seg): MsrDescription {
     available: onEvery,
     read: (cpu) => cpu.state.segments[seg].base,
     write(cpu, value) {
-      if (!isCanonical(value)) generalProtection();
+      if (!isCanonicalInRegister(cpu.model, value)) generalProtection();
       cpu.state.segments[seg].base = value;
       cpu.modeChanged();
     },

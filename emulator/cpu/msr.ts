@@ -22,6 +22,7 @@ import {
   withFeature,
 } from './msr-description';
 import { memoryTypeRegisters } from './msr-memory-types';
+import { protectionKeyRights } from './msr-protection-keys';
 import { readEdxEax, writeEdxEax } from './registers';
 import { Efer, type CpuState } from './state';
 import { readTimestamp } from './timestamp';
@@ -353,6 +354,7 @@ export const msrs: readonly MsrDescription[] = [
     [field('AUX', 0, 32, 'Linux: node << 12 | CPU')],
     withFeature('RDTSCP'),
   ),
+  protectionKeyRights,
   ...amdRegisters,
 ];
 

@@ -1,10 +1,11 @@
 /**
- * Paging (SDM vol. 3, chapter 4): 32-bit, PAE and 4-level tables. One walk serves the engine's TLB misses, the
+ * Paging (SDM vol. 3, chapter 4): 32-bit, PAE, 4-level and 5-level tables. One walk serves the engine's TLB misses, the
  * architectural routines and debuggers; it works on 32-bit halves because it runs millions of times in a boot.
  */
 import type { Bus } from '../devices/bus';
 import type { PhysicalMemory } from '../memory';
 import type { CpuModel } from './cpuid';
+import { KeyRights, keyRights } from './protection-keys';
 import { Cr0, Cr4, Efer, Flag, type CpuState } from './state';
 
 /** What an access wants, in the bit positions of the page-fault error code (SDM vol. 3, figure 4-12). */
@@ -22,6 +23,8 @@ export const enum PageAccess {
 export const enum PageFaultCode {
   P = 1 << 0,
   RSVD = 1 << 3,
+  /** A protection key forbids the access. */
+  PK = 1 << 5,
 }
 
 /** Bits in the low half of a paging-structure entry (SDM vol. 3, tables 4-14 to 4-20). */
@@ -46,7 +49,7 @@ const MIB4 = 0x400000;
 const GIB1 = 0x40000000;
 const TWO_32 = 0x100000000;
 
-type PagingMode = 'none' | '32-bit' | 'PAE' | '4-level';
+type PagingMode = 'none' | '32-bit' | 'PAE' | '4-level' | '5-level';
 
 /** A translation as a debugger sees it. */
 export interface PageTranslation {
@@ -74,6 +77,8 @@ export class Paging {
   pageBytes = KIB4;
   /** Result of the last failed `walk`: the error code of the #PF. */
   errorCode = 0;
+  /** Protection keys by which walks were permitted since this was set to 0: of user pages bits 0 to 15, then others'. */
+  keysUsed = 0;
 
   // What the control registers say, worked out anew when one of them changes.
   private cr0 = -1;
@@ -84,12 +89,14 @@ export class Paging {
   private root = 0;
   private writeProtect = false;
   private executeDisable = false;
+  /** Protection keys decide about accesses to user pages, or to supervisor pages. */
+  private protectionKeys = false;
   /** Bits of an entry's high half that must be 0. */
   private reservedHigh = 0;
 
   // The last table walk: entries from the top, and the rights that all of them grant.
-  private readonly entryPa = new Float64Array(4);
-  private readonly entryLow = new Int32Array(4);
+  private readonly entryPa = new Float64Array(5);
+  private readonly entryLow = new Int32Array(5);
   private entries = 0;
   private rights = 0;
   private noExecute = false;
@@ -124,7 +131,10 @@ export class Paging {
     }
     const fault = this.resolve(this.mode, this.root, this.state.pdptes, vaHigh, vaLow);
     if (fault >= 0) return this.fail(fault, access);
-    if (!this.permits(access)) return this.fail(PageFaultCode.P, access);
+    if (!this.permits(access)) {
+      const key = this.protectionKeys && this.keyForbids(access) ? PageFaultCode.PK : 0;
+      return this.fail(PageFaultCode.P | key, access);
+    }
     this.setAccessedAndDirty((access & PageAccess.WRITE) !== 0);
     const leaf = this.entryLow[this.entries - 1];
     this.page = this.frame;
@@ -184,17 +194,21 @@ export class Paging {
     this.efer = state.efer;
     if (!(state.cr0 & Cr0.PG)) this.mode = 'none';
     else if (!(state.cr4 & Cr4.PAE)) this.mode = '32-bit';
-    else this.mode = state.efer & Efer.LMA ? '4-level' : 'PAE';
+    else if (!(state.efer & Efer.LMA)) this.mode = 'PAE';
+    else this.mode = state.cr4 & Cr4.LA57 ? '5-level' : '4-level';
+    const long = this.mode === '4-level' || this.mode === '5-level';
     this.root = this.tableRoot(state.cr3);
     this.writeProtect = (state.cr0 & Cr0.WP) !== 0;
-    this.executeDisable = (state.efer & Efer.NXE) !== 0 && (this.mode === 'PAE' || this.mode === '4-level');
+    this.executeDisable = (state.efer & Efer.NXE) !== 0 && (this.mode === 'PAE' || long);
+    this.protectionKeys = long && (state.cr4 & (Cr4.PKE | Cr4.PKS)) !== 0;
     this.reservedHigh = ~((1 << (this.model.physicalAddressBits - 32)) - 1) & 0x000fffff;
     if (this.mode === 'PAE') this.reservedHigh |= 0x7ff00000;
     if (!this.executeDisable) this.reservedHigh |= XD_HIGH;
   }
 
   private tableRoot(cr3: bigint): number {
-    return this.mode === '4-level' ? Number(cr3 & 0x000ffffffffff000n) : Number(cr3 & 0xfffff000n);
+    const long = this.mode === '4-level' || this.mode === '5-level';
+    return Number(cr3 & (long ? 0x000ffffffffff000n : 0xfffff000n));
   }
 
   /** Walks the tables; -1 if the address is mapped, else the P and RSVD bits of the error code. */
@@ -203,13 +217,14 @@ export class Paging {
     this.rights = PageEntry.RW | PageEntry.US;
     this.noExecute = false;
     if (mode === '4-level') return this.resolveLevels(4, root, vaHigh, vaLow);
+    if (mode === '5-level') return this.resolveLevels(5, root, vaHigh, vaLow);
     if (mode === '32-bit') return this.resolve32(root, vaLow);
     const index = (vaLow >>> 30) * 2;
     if (!(pdptes[index] & PageEntry.P)) return 0;
     return this.resolveLevels(2, pdptes[index + 1] * TWO_32 + ((pdptes[index] & PAGE_MASK) >>> 0), vaHigh, vaLow);
   }
 
-  /** Tables of 512 eight-byte entries: level 4 is the PML4, 3 the PDPT, 2 the page directory, 1 the page table. */
+  /** Tables of 512 eight-byte entries: level 5 is the PML5, 4 the PML4, 3 the PDPT, 2 the page directory, 1 the page table. */
   private resolveLevels(top: number, root: number, vaHigh: number, vaLow: number): number {
     let table = root;
     for (let level = top; ; level--) {
@@ -217,7 +232,8 @@ export class Paging {
       if (level === 4) index = (vaHigh >>> 7) & 0x1ff;
       else if (level === 3) index = ((vaHigh & 0x7f) << 2) | (vaLow >>> 30);
       else if (level === 2) index = (vaLow >>> 21) & 0x1ff;
-      else index = (vaLow >>> 12) & 0x1ff;
+      else if (level === 1) index = (vaLow >>> 12) & 0x1ff;
+      else index = (vaHigh >>> 16) & 0x1ff;
       const pa = table + index * 8;
       const low = this.readEntry64(pa);
       const high = this.high;
@@ -232,7 +248,7 @@ export class Paging {
         if (low & 0x001fe000) return PageFaultCode.P | PageFaultCode.RSVD;
         return this.leaf((high & 0x000fffff) * TWO_32 + ((low & 0xffe00000) >>> 0), MIB2, vaLow);
       }
-      if (level === 4 || !this.model.features.has('PDPE1GB') || low & 0x3fffe000) {
+      if (level >= 4 || !this.model.features.has('PDPE1GB') || low & 0x3fffe000) {
         return PageFaultCode.P | PageFaultCode.RSVD;
       }
       return this.leaf((high & 0x000fffff) * TWO_32 + ((low & 0xc0000000) >>> 0), GIB1, vaLow);
@@ -274,8 +290,27 @@ export class Paging {
     return -1;
   }
 
-  /** Access rights (SDM vol. 3, section 4.6.1) for the page just resolved. */
+  /** Whether the page just resolved may be accessed. */
   private permits(access: number): boolean {
+    return this.entriesPermit(access) && !(this.protectionKeys && this.keyForbids(access));
+  }
+
+  /** Rights by protection key (SDM vol. 3, section 4.6.2): PKRU for user pages, IA32_PKRS for supervisor pages. */
+  private keyForbids(access: number): boolean {
+    const userPage = (this.rights & PageEntry.US) !== 0;
+    if (access & PageAccess.FETCH || !(this.cr4 & (userPage ? Cr4.PKE : Cr4.PKS))) return false;
+    if (access & PageAccess.USER && !userPage) return false;
+    // The last entry read was that of the page: its key is in bits 62 to 59.
+    const key = (this.high >>> 27) & 15;
+    this.keysUsed |= 1 << (userPage ? key : key + 16);
+    const rights = keyRights(userPage ? this.state.pkru : this.state.pkrs, key);
+    if (rights & KeyRights.AD) return true;
+    if (!(rights & KeyRights.WD && access & PageAccess.WRITE)) return false;
+    return (access & PageAccess.USER) !== 0 || this.writeProtect;
+  }
+
+  /** Access rights by the entries (SDM vol. 3, section 4.6.1). */
+  private entriesPermit(access: number): boolean {
     const userPage = (this.rights & PageEntry.US) !== 0;
     const readOnly = !(this.rights & PageEntry.RW);
     if (access & PageAccess.USER) {

@@ -14,6 +14,7 @@ import { executeInt, executeInt1 } from './interrupts';
 import { dataAccess, readLinear } from './linear-memory';
 import { executeRdmsr, executeWrmsr } from './msr';
 import * as io from './port-io';
+import { executeRdpkru, executeWrpkru } from './protection-key-instructions';
 import { operandAt, readGpr } from './registers';
 import { executeIret, executeRetFar } from './return';
 import * as segments from './segment-instructions';
@@ -88,6 +89,7 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   RDFSBASE: segments.readBase(Seg.FS),
   RDGSBASE: segments.readBase(Seg.GS),
   RDMSR: executeRdmsr,
+  RDPKRU: executeRdpkru,
   RDPID: timestamp.executeRdpid,
   RDPMC: timestamp.executeRdpmc,
   RDTSC: timestamp.executeRdtsc,
@@ -111,6 +113,7 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   WRFSBASE: segments.writeBase(Seg.FS),
   WRGSBASE: segments.writeBase(Seg.GS),
   WRMSR: executeWrmsr,
+  WRPKRU: executeWrpkru,
   XGETBV: control.executeXgetbv,
   XSETBV: control.executeXsetbv,
 };

@@ -1,9 +1,9 @@
 /** MOV Sreg, POP Sreg, LDS and its kin, LAR, LSL, VERR, VERW, ARPL, RDFSBASE and its kin (SDM vol. 2). */
 import { Seg, type Instruction } from '../isa/instruction';
+import { isCanonicalInRegister } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
 import { readFarPointer } from './far-transfer';
-import { isCanonical } from './linear-memory';
 import { operandAt, readGpr, readOperand, writeGpr, writeOperand } from './registers';
 import {
   descriptorAddress,
@@ -157,7 +157,7 @@ export function writeBase(seg: Seg): (cpu: Cpu, instruction: Instruction) => voi
     requireFsGsBase(cpu);
     const source = operandAt(instruction, 0);
     const base = source.kind === 'register' ? readGpr(cpu.state, source) : 0n;
-    if (!isCanonical(base)) throw new GuestException(Vector.GP, 0);
+    if (!isCanonicalInRegister(cpu.model, base)) throw new GuestException(Vector.GP, 0);
     cpu.state.segments[seg].base = base;
     cpu.modeChanged();
   };

@@ -3,9 +3,10 @@
  * checks that turn a segment and an offset into a linear address.
  */
 import { Seg } from '../isa/instruction';
+import { isCanonical } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
-import { isCanonical, readLinear, writeLinear } from './linear-memory';
+import { readLinear, writeLinear } from './linear-memory';
 import { PageAccess } from './paging';
 import { AccessRights, type CpuState, type SegmentRegister } from './state';
 
@@ -260,7 +261,8 @@ export function setCodeSegment(cpu: Cpu, selector: number, descriptor: Descripto
  * canonical in 64-bit code.
  */
 export function requireCodeOffset(cpu: Cpu, descriptor: Descriptor, offset: bigint, ext = 0): void {
-  const valid = cpu.state.longMode && descriptor.long ? isCanonical(offset) : offset <= BigInt(descriptor.limit);
+  const valid =
+    cpu.state.longMode && descriptor.long ? isCanonical(cpu.state, offset) : offset <= BigInt(descriptor.limit);
   if (!valid) throw new GuestException(Vector.GP, ext);
 }
 
@@ -280,7 +282,7 @@ export function segmentAddress(cpu: Cpu, seg: Seg, offset: bigint, size: number,
   const register = state.segments[seg];
   if (state.mode64) {
     const base = seg === Seg.FS || seg === Seg.GS ? register.base : 0n;
-    return canonicalAddress(base + offset, size, vector);
+    return canonicalAddress(state, base + offset, size, vector);
   }
   if (!permitsAccess(state, register, access) || !withinLimit(register, offset, size))
     throw new GuestException(vector, 0);
@@ -288,9 +290,9 @@ export function segmentAddress(cpu: Cpu, seg: Seg, offset: bigint, size: number,
 }
 
 /** `va` modulo 2^64; throws `vector` with `errorCode` if one of its `size` bytes is not canonical. */
-export function canonicalAddress(va: bigint, size: number, vector: Vector, errorCode = 0): bigint {
+export function canonicalAddress(state: CpuState, va: bigint, size: number, vector: Vector, errorCode = 0): bigint {
   const linear = BigInt.asUintN(64, va);
-  if (!isCanonical(linear) || !isCanonical(linear + BigInt(Math.max(size, 1) - 1))) {
+  if (!isCanonical(state, linear) || !isCanonical(state, linear + BigInt(Math.max(size, 1) - 1))) {
     throw new GuestException(vector, errorCode);
   }
   return linear;

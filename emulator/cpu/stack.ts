@@ -3,9 +3,10 @@
  * so a fault in the middle of a frame leaves memory as it was; RSP is the caller's to set.
  */
 import { Gpr, Seg } from '../isa/instruction';
+import { isCanonical } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
-import { dataAccess, isCanonical, readLinear, requireWritable, writeLinear, type AccessSize } from './linear-memory';
+import { dataAccess, readLinear, requireWritable, writeLinear, type AccessSize } from './linear-memory';
 import { PageAccess } from './paging';
 import { withinLimit, type SegmentView } from './segmentation';
 import { AccessRights } from './state';
@@ -85,7 +86,8 @@ export class Stack {
   private linear(offset: bigint, size: number): bigint {
     const { segment, pointerSize, errorCode } = this.options;
     if (pointerSize === 8) {
-      if (!isCanonical(offset) || !isCanonical(offset + BigInt(size - 1)))
+      const { state } = this.cpu;
+      if (!isCanonical(state, offset) || !isCanonical(state, offset + BigInt(size - 1)))
         throw new GuestException(Vector.SS, errorCode);
       return offset;
     }

@@ -68,6 +68,7 @@ export const enum Cr4 {
   SMAP = 1 << 21,
   PKE = 1 << 22,
   CET = 1 << 23,
+  PKS = 1 << 24,
 }
 
 /** IA32_EFER bits (SDM vol. 3, section 2.2.1). */
@@ -166,6 +167,12 @@ export class CpuState {
   cr8 = 0;
   efer = 0;
   xcr0 = 1n;
+  /**
+   * PKRU and IA32_PKRS, the rights of protection keys (cpu/protection-keys.ts); u32. After a change call
+   * `Cpu.modeChanged`.
+   */
+  pkru = 0;
+  pkrs = 0;
   /** DR0..DR3. */
   readonly breakpointAddresses: bigint[] = [0n, 0n, 0n, 0n];
   dr6 = 0xffff0ff0;

@@ -1,4 +1,5 @@
 /** The bulk of REP MOVS and REP STOS: whole runs within one page at once, where nothing can tell the difference. */
+import { isCanonicalHigh } from '../cpu/canonical';
 import type { Cpu } from '../cpu/cpu';
 import { PageAccess } from '../cpu/paging';
 import { Flag } from '../cpu/state';
@@ -73,8 +74,7 @@ export class BulkString {
       low = Number(va & 0xffffffffn);
       high = Number(va >> 32n);
     }
-    const top = (high | 0) >> 15;
-    if (top !== 0 && top !== -1) return -1;
+    if (!isCanonicalHigh(state, high)) return -1;
     if (!paging.walk(high | 0, low | 0, access | (state.cpl === 3 ? PageAccess.USER : 0))) return -1;
     return memory.contains(paging.page, PAGE_BYTES) ? paging.page + (low & (PAGE_BYTES - 1)) : -1;
   }

@@ -1,4 +1,5 @@
 /** Fetches and decodes guest code: canonical and limit checks, translation for fetching, instructions that cross pages. */
+import { isCanonicalHigh } from '../cpu/canonical';
 import { GuestException, Vector } from '../cpu/exceptions';
 import { PageAccess } from '../cpu/paging';
 import { decode, DecoderFeature, type DecodeFailure } from '../isa/decoder';
@@ -27,7 +28,7 @@ export class Fetcher implements CodeFetcher {
 
   /** `page` of an address given as halves. */
   pageOf(vaHigh: number, vaLow: number, mode: Mode): number {
-    if (mode.codeSize === 64 && vaHigh >> 15 !== 0 && vaHigh >> 15 !== -1) throw new GuestException(Vector.GP, 0);
+    if (mode.codeSize === 64 && !isCanonicalHigh(this.cpu.state, vaHigh)) throw new GuestException(Vector.GP, 0);
     const user = this.cpu.state.cpl === 3;
     const known = this.cpu.tlb.fetch(user, vaHigh, vaLow);
     if (known >= 0) return known;

@@ -37,6 +37,8 @@ export const ONE_ITERATION = 0x114;
 export const EXIT_DETAIL = 0x120;
 /** Bits of RSP that form the stack pointer where the stack is not flat (0xffff or 0xffffffff); i64. */
 export const STACK_MASK = 0x118;
+/** Bits of an address above the canonical ones: 16, or 7 with CR4.LA57; i64. */
+export const CANONICAL_SHIFT = 0x128;
 /** Scratch that stands in for guest memory in a split or device access; 64 bytes. */
 export const SCRATCH = 0x140;
 

@@ -2,6 +2,7 @@
  * What generated code calls when its inline TLB look-up fails: page walks, accesses that cross pages, devices, watched
  * pages, writes to code. A page of RAM is entered in the TLB; anything else is carried out on SCRATCH.
  */
+import { isCanonicalRange } from '../cpu/canonical';
 import { GuestException, Vector } from '../cpu/exceptions';
 import { PageAccess } from '../cpu/paging';
 import { PAGE_BYTES } from '../memory';
@@ -52,8 +53,7 @@ export class MemoryAccess {
 
   /** Canonical and alignment checks common to reads and writes; false with `fault` set. */
   private admissible(vaLow: number, vaHigh: number, size: number): boolean {
-    const crossesCanonical = vaHigh >> 15 !== ((vaHigh | 0) < 0 ? -1 : 0);
-    if (crossesCanonical || (vaHigh === 0x7fff && (vaLow >>> 0) + size > 0x100000000)) {
+    if (!isCanonicalRange(this.cpu.state, vaHigh, vaLow, size)) {
       // Outside long mode addresses have 32 bits: they wrap and are always canonical.
       this.fault = NOT_CANONICAL;
       this.faultAddress = this.linear(vaLow, vaHigh);

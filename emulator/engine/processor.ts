@@ -2,11 +2,13 @@
  * The processor as architectural routines see it (`Cpu`): state, translations, virtual time; and what the engine derives
  * from the state so that generated code need not look at it.
  */
+import { linearAddressBits } from '../cpu/canonical';
 import { Cr0, Cr4, CpuState, Flag } from '../cpu/state';
 import type { Cpu, TranslationCache } from '../cpu/cpu';
 import type { CpuModel } from '../cpu/cpuid';
 import { breakpointsEnabled, dataBreakpointRanges } from '../cpu/debug';
 import { Paging } from '../cpu/paging';
+import { changedKeys } from '../cpu/protection-keys';
 import type { Clock } from '../clock';
 import type { Bus } from '../devices/bus';
 import { requiredFeature } from '../isa/features';
@@ -54,6 +56,8 @@ export class Processor implements Cpu, TranslationCache {
   private jumpCache = 0;
   /** The control registers that the cached translations go by; a debugger may set them as well as the guest. */
   private translated = { cr3: 0n, cr0: -1, cr4: -1, efer: -1 };
+  /** The rights of protection keys that the cached translations go by. */
+  private keyRights = { pkru: 0, pkrs: 0 };
   private readonly i32: Int32Array;
   private readonly u64: BigUint64Array;
 
@@ -111,6 +115,7 @@ export class Processor implements Cpu, TranslationCache {
 
   flush(_keepGlobal: boolean): void {
     this.spaces.flush();
+    this.paging.keysUsed = 0;
   }
 
   flushPage(va: bigint): void {
@@ -131,8 +136,10 @@ export class Processor implements Cpu, TranslationCache {
     if (!sameRules || state.cr3 !== translated.cr3) {
       this.translated = { cr3: state.cr3, cr0: state.cr0, cr4: state.cr4, efer: state.efer };
       if (!sameRules || !(state.cr4 & Cr4.PCIDE)) this.flush(false);
+      if (!sameRules) this.u64[layout.CANONICAL_SHIFT >> 3] = BigInt(64 - linearAddressBits(state));
       this.spaces.enter(state.cr4 & Cr4.PCIDE ? state.cr3 : 0n);
     }
+    if (state.pkru !== this.keyRights.pkru || state.pkrs !== this.keyRights.pkrs) this.keyRightsChanged();
     const alignmentChecked = state.cpl === 3 && (state.cr0 & Cr0.AM) !== 0;
     const ac = (alignmentChecked || (state.cr4 & Cr4.SMAP) !== 0) && state.flag(Flag.AC);
     let pair: TlbPair;
@@ -154,6 +161,16 @@ export class Processor implements Cpu, TranslationCache {
     this.u64[layout.STACK_MASK >> 3] = state.segments[Seg.SS].big ? 0xffffffffn : 0xffffn;
     if (this.watch.setGuestRanges(breakpointsEnabled(state) ? dataBreakpointRanges(state) : []))
       this.spaces.flushTlbs();
+  }
+
+  /** Forgets translations of pages whose protection keys now grant something else. */
+  private keyRightsChanged(): void {
+    const { pkru, pkrs } = this.state;
+    const changed = changedKeys(pkru, this.keyRights.pkru) | (changedKeys(pkrs, this.keyRights.pkrs) << 16);
+    this.keyRights = { pkru, pkrs };
+    if (!(changed & this.paging.keysUsed)) return;
+    this.spaces.flushTlbs();
+    this.paging.keysUsed = 0;
   }
 
   /** RIP as the mode in force cuts it. */

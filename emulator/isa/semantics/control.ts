@@ -1,6 +1,7 @@
 /** Near control transfers and flag control (SDM vol. 1, sections 5.1.7 and 5.1.11). */
 import * as w from '../../wasm/expression';
 import type { Value } from '../../wasm/expression';
+import { CANONICAL_SHIFT } from '../../engine/layout';
 import { Gpr } from '../instruction';
 import type { Context, Size } from './context';
 import { WORD_SIZES, define, forms, type Definition } from './definition';
@@ -21,13 +22,22 @@ function loop(mnemonic: string, condition: ((c: Context) => Value) | undefined):
   );
 }
 
-/** #GP(0) if an address to go on at, `size` bytes wide, is not canonical: 8 bytes only exist in 64-bit mode. */
+/**
+ * #GP(0) if an address to go on at, `size` bytes wide, is not canonical: 8 bytes only exist in 64-bit mode. What is
+ * canonical with 48 bits is so with 57; only beyond that does it matter how many there are.
+ */
 function requireCanonical(c: Context, address: Value, size: Size): Value {
   if (size < 8) return address;
-  const extended = w.shrS(w.shl(address, w.i64(16)), w.i64(16));
-  c.if(w.ne(extended, address), () => c.raise(GENERAL_PROTECTION));
+  const extended = (shift: Value): Value => w.shrS(w.shl(address, shift), shift);
+  c.if(w.ne(extended(w.i64(EXTENSION_BITS_48)), address), () => {
+    const shift = c.let(w.load64(w.i32(0), CANONICAL_SHIFT, 8));
+    c.if(w.ne(extended(shift), address), () => c.raise(GENERAL_PROTECTION));
+  });
   return address;
 }
+
+/** Bits above those of a 48-bit address. */
+const EXTENSION_BITS_48 = 16;
 
 const GENERAL_PROTECTION = 13;
 const ZERO_CONDITION = 4;
