@@ -7,8 +7,10 @@ import { requireStringPortAccess } from '../cpu/port-io';
 import { architecturalRoutines } from '../cpu/routines';
 import { Flag } from '../cpu/state';
 import { Gpr, type Instruction } from '../isa/instruction';
+import { vectorUnit } from '../isa/features';
 import { softwareRoutines } from '../isa/semantics/software';
 import type { Stop, StopConditions, SystemCallGate } from '../machine';
+import { unitFault } from './mode';
 import type { GeneratedCode } from './generated-code';
 import * as layout from './layout';
 import { STEP_NEEDED } from './memory-access';
@@ -75,7 +77,7 @@ export class ArchitecturalInstructions {
       } else if (instruction.repeat !== 'none' && REPEATED_IO.has(instruction.mnemonic)) {
         this.repeatedIo(instruction);
       } else {
-        this.routine(instruction.mnemonic)(processor, instruction);
+        this.routine(instruction)(processor, instruction);
       }
     } catch (error) {
       if (!(error instanceof GuestException)) throw error;
@@ -92,10 +94,15 @@ export class ArchitecturalInstructions {
     return processor.stepping || this.needsAttention() ? 0 : generated.recordForGenerated();
   }
 
-  private routine(mnemonic: string): ArchitecturalRoutine {
+  private routine(instruction: Instruction): ArchitecturalRoutine {
+    const { mnemonic } = instruction;
     let routine = this.routines.get(mnemonic);
     if (!routine) {
-      routine = this.processor.supports(mnemonic)
+      const { processor } = this;
+      const unit = vectorUnit(instruction);
+      const fault = unit && processor.supports(instruction) ? unitFault(processor.mode, unit) : undefined;
+      if (fault !== undefined) throw new GuestException(fault);
+      routine = processor.supports(instruction)
         ? (architecturalRoutines[mnemonic] ?? softwareRoutines[mnemonic])
         : undefined;
       if (!routine) throw new GuestException(Vector.UD);
@@ -112,7 +119,7 @@ export class ArchitecturalInstructions {
     const count = BigInt.asUintN(bits, gpr[Gpr.RCX]);
     requireStringPortAccess(processor, instruction);
     if (count === 0n) return;
-    this.routine(instruction.mnemonic)(processor, instruction);
+    this.routine(instruction)(processor, instruction);
     const left = count - 1n;
     gpr[Gpr.RCX] = instruction.addressSize === 2 ? (gpr[Gpr.RCX] & ~0xffffn) | left : left;
     if (left === 0n) return;

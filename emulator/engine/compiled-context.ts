@@ -5,6 +5,7 @@
 import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
 import {
   Context,
+  type Half,
   type Helpers,
   type Lazily,
   type OperandRef,
@@ -12,6 +13,7 @@ import {
   type Size,
 } from '../isa/semantics/context';
 import * as w from '../wasm/expression';
+import * as simd from '../wasm/simd';
 import type { Value } from '../wasm/expression';
 import type { FunctionBody, Label } from '../wasm/function';
 import { ValueType } from '../wasm/types';
@@ -21,6 +23,9 @@ import type { Mode } from './mode';
 import { ExitReason } from './records';
 
 const STATE = w.i32(0);
+
+/** Where half a vector register is in linear memory. */
+const vectorAddress = (number: number, half: Half): number => layout.VECTOR + layout.VECTOR_BYTES * number + 16 * half;
 
 /** What the code of one function shares. */
 export interface CompiledFrame {
@@ -57,6 +62,9 @@ interface Staged {
 export class CompiledContext extends Context {
   private readonly registers = new Map<Gpr, Value>();
   private readonly written = new Set<Gpr>();
+  /** Halves of vector registers, by their address in linear memory. */
+  private readonly vectors = new Map<number, Value>();
+  private readonly writtenVectors = new Set<number>();
   private readonly lazyResult: Value;
   private readonly lazyCarries: Value;
   /** Flags set but not worked out; undefined when the two locals are right. */
@@ -145,6 +153,46 @@ export class CompiledContext extends Context {
     }
     this.written.add(operand.register);
     this.insert(this.local(operand.register), 8, 1, value);
+  }
+
+  // Vector registers
+
+  private vectorLocal(address: number): Value {
+    const known = this.vectors.get(address);
+    if (known) return known;
+    const local = this.f.variable(ValueType.V128);
+    this.vectors.set(address, local);
+    return local;
+  }
+
+  private vectorNumber(ref: OperandRef): number {
+    const operand = this.operand(ref);
+    if (operand.kind !== 'xmm') throw new Error('not a vector register operand');
+    return operand.register;
+  }
+
+  vectorRegister(number: number, half: Half): Value {
+    return this.vectorLocal(vectorAddress(number, half));
+  }
+
+  setVectorRegister(number: number, half: Half, value: Value): void {
+    const address = vectorAddress(number, half);
+    this.writtenVectors.add(address);
+    this.f.set(this.vectorLocal(address), value);
+  }
+
+  protected readVectorRegister(ref: OperandRef, half: Half): Value {
+    return this.vectorRegister(this.vectorNumber(ref), half);
+  }
+
+  protected writeVectorRegister(ref: OperandRef, half: Half, value: Value): void {
+    this.setVectorRegister(this.vectorNumber(ref), half, value);
+  }
+
+  protected mmxAddress(ref: OperandRef): Value {
+    const operand = this.operand(ref);
+    if (operand.kind !== 'mmx') throw new Error('not an MMX register operand');
+    return w.i32(layout.X87 + layout.X87_BYTES * operand.register);
   }
 
   protected readImmediate(ref: OperandRef): Value {
@@ -358,6 +406,7 @@ export class CompiledContext extends Context {
   /** At the start: loads what the code uses. To be called when all of it has been staged. */
   loadState(): void {
     for (const [register, local] of this.registers) this.f.set(local, w.load64(STATE, layout.GPR + 8 * register, 8));
+    for (const [address, local] of this.vectors) this.f.set(local, simd.load(STATE, address));
     this.f.set(this.lazyResult, w.load64(STATE, layout.FLAG_RESULT, 8));
     this.f.set(this.lazyCarries, w.load64(STATE, layout.FLAG_CARRIES, 8));
   }
@@ -367,6 +416,7 @@ export class CompiledContext extends Context {
     for (const register of this.written) {
       this.f.store64(STATE, layout.GPR + 8 * register, 8, this.local(register));
     }
+    for (const address of this.writtenVectors) this.f.storeVector(STATE, address, this.vectorLocal(address));
     this.storeFlags();
   }
 }

@@ -3,22 +3,21 @@
  * a slice of the budget runs out is where time goes.
  */
 import { ModuleWriter } from '../wasm/module';
+import type { Instruction } from '../isa/instruction';
 import type { Block, CodeCache, Region } from './code-cache';
 import type { HandlerTable } from './handlers';
-import { importEngine, LEAST_MEMORY_PAGES, REGION_TYPE, type EngineImports } from './interpreter';
+import { LEAST_MEMORY_PAGES, REGION_TYPE, type EngineImports } from './interpreter';
 import type { Lowering } from './lowering';
 import { compilablePrefix, compileRegion, type RegionBlock } from './region';
-import { ROUTINE_TYPES } from './routines';
+import { importHelpers, OUT_OF_LINE_SLOTS } from './out-of-line';
+import type { Routines } from './routines';
 
 /** A block is compiled once so many slices have ended at it. */
 const HOT = 3;
 const MOST_BLOCKS = 96;
 const MOST_INSTRUCTIONS = 600;
 /** With more functions than this everything compiled is dropped: memory stays bounded, hot code comes back. */
-const MOST_REGIONS = 4096;
-
-/** Functions of the interpreter's module that compiled code calls. */
-export type Routines = Readonly<Record<keyof typeof ROUTINE_TYPES, WebAssembly.ExportValue>>;
+const MOST_REGIONS = OUT_OF_LINE_SLOTS;
 
 interface CompiledRegion extends Region {
   readonly saved: readonly Int32Array[];
@@ -34,7 +33,7 @@ export class Compiler {
     private readonly code: CodeCache,
     private readonly lowering: Lowering,
     private readonly handlers: HandlerTable,
-    private readonly supports: (mnemonic: string) => boolean,
+    private readonly supports: (instruction: Instruction) => boolean,
     private readonly imports: EngineImports,
     private readonly routines: Routines,
   ) {}
@@ -55,19 +54,12 @@ export class Compiler {
 
   private compile(blocks: readonly RegionBlock[], slot: number): void {
     const writer = new ModuleWriter(LEAST_MEMORY_PAGES);
-    const engine = importEngine(writer);
-    const helpers = {
-      ...engine,
-      multiplyHigh: writer.importFunction('multiplyHigh', ROUTINE_TYPES.multiplyHigh),
-      packFlags: writer.importFunction('packFlags', ROUTINE_TYPES.packFlags),
-      unpackFlags: writer.importFunction('unpackFlags', ROUTINE_TYPES.unpackFlags),
-    };
-    const { body } = compileRegion(blocks, slot, { helpers, lookUp: engine.lookUp });
+    const helpers = importHelpers(writer);
+    const { body } = compileRegion(blocks, slot, { helpers, table: this.handlers, lookUp: helpers.lookUp });
     writer.define(writer.declare(REGION_TYPE, 'region'), body);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(writer.encode() as BufferSource), {
       env: { memory: this.linear, ...this.imports, ...this.routines },
     });
-    if (this.functions.length <= slot) this.functions.grow(slot + 1 - this.functions.length);
     this.functions.set(slot, instance.exports.region);
 
     const members = blocks.map(({ block }) => block);
@@ -148,6 +140,6 @@ export class Compiler {
   forget(): void {
     this.regions.clear();
     this.slots = 0;
-    for (let i = 0; i < this.functions.length; i++) this.functions.set(i, null);
+    for (let i = 0; i < MOST_REGIONS; i++) this.functions.set(i, null);
   }
 }

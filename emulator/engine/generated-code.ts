@@ -4,7 +4,7 @@
  */
 import { GuestException } from '../cpu/exceptions';
 import { segmentAddress } from '../cpu/segmentation';
-import { Gpr, type Seg } from '../isa/instruction';
+import { Gpr, type Instruction, type Seg } from '../isa/instruction';
 import { BulkString } from './bulk-string';
 import { CodeCache, type LocatedInstruction } from './code-cache';
 import { Compiler } from './compiler';
@@ -14,6 +14,7 @@ import type { EngineImports, Interpreter } from './interpreter';
 import * as layout from './layout';
 import { Lowering } from './lowering';
 import { MemoryAccess, type AccessFault } from './memory-access';
+import { OUT_OF_LINE_SLOTS, OutOfLineHandlers } from './out-of-line';
 import type { Processor } from './processor';
 
 /** Whether hot code is compiled, or all is interpreted. */
@@ -30,6 +31,7 @@ export class GeneratedCode {
   private readonly fetcher: Fetcher;
   private readonly lowering: Lowering;
   private readonly bulk: BulkString;
+  private readonly outOfLine: OutOfLineHandlers;
   private readonly compiler: Compiler | undefined;
   private readonly i32: Int32Array;
 
@@ -44,9 +46,9 @@ export class GeneratedCode {
     const { memory, spaces } = processor;
     const { linear } = memory;
     this.i32 = new Int32Array(linear.buffer, 0, 256);
-    const supports = (mnemonic: string): boolean => processor.supports(mnemonic);
+    const supports = (instruction: Instruction): boolean => processor.supports(instruction);
     this.fetcher = new Fetcher(processor, decoderFeatures);
-    this.lowering = new Lowering(linear, interpreter.table, supports);
+    this.lowering = new Lowering(linear, interpreter.table, supports, (handler) => this.outOfLine.slot(handler));
     this.code = new CodeCache(memory, this.lowering, this.fetcher, {
       pageHoldsCode: (page) => spaces.forbidWrites(page * 4096),
       blockDropped: (rip, record) => spaces.forgetJump(rip, record),
@@ -63,15 +65,16 @@ export class GeneratedCode {
     this.bulk = new BulkString(processor, processor.watch, linear);
 
     const imports = this.imports(architectural);
-    const functions = new WebAssembly.Table({ element: 'anyfunc', initial: 64 });
+    const functions = new WebAssembly.Table({ element: 'anyfunc', initial: OUT_OF_LINE_SLOTS + 64 });
     const { exports } = new WebAssembly.Instance(interpreter.module, {
       env: { memory: linear, table: functions, ...imports },
     });
     this.run = exports.run as (record: number) => void;
+    const { multiplyHigh, packFlags, unpackFlags } = exports;
+    const { table } = interpreter;
+    const routines = { multiplyHigh, packFlags, unpackFlags };
+    this.outOfLine = new OutOfLineHandlers(linear, functions, table, imports, routines);
     if (stages !== 'interpreter') {
-      const { multiplyHigh, packFlags, unpackFlags } = exports;
-      const { table } = interpreter;
-      const routines = { multiplyHigh, packFlags, unpackFlags };
       this.compiler = new Compiler(linear, functions, this.code, this.lowering, table, supports, imports, routines);
     }
   }

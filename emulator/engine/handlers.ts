@@ -35,6 +35,8 @@ export const enum Builtin {
   COMPILED,
   /** An architectural routine: plain TypeScript. */
   ARCHITECTURAL,
+  /** A handler staged as a function of its own, see `OutOfLineField`. */
+  OUT_OF_LINE,
   /** Address records, see `AddressField`. */
   ADDRESS_64,
   ADDRESS_32,
@@ -63,7 +65,9 @@ const SEGMENTATIONS: readonly SegmentKind[] = ['flat64', 'flat32', 'checked'];
 const CONDITIONS = Array.from({ length: 16 }, (_, i) => i);
 
 function variants({ traits, operandSizes = ALL_SIZES }: Definition): Variant[] {
-  let list: Variant[] = [{ operandSize: 8, addressSize: 8, condition: 0, repeat: 'none', segmentation: 'flat64' }];
+  let list: Variant[] = [
+    { operandSize: 8, addressSize: 8, condition: 0, repeat: 'none', segmentation: 'flat64', immediate: 0 },
+  ];
   const expand = <Key extends Trait>(trait: Key, values: readonly Variant[Key][]): void => {
     if (traits.includes(trait)) list = list.flatMap((v) => values.map((value) => ({ ...v, [trait]: value })));
   };
@@ -84,18 +88,25 @@ function variants({ traits, operandSizes = ALL_SIZES }: Definition): Variant[] {
 const operandKey = (operands: readonly OperandRef[]): string => operands.map(({ kind }) => kind[0]).join(' ');
 
 interface Shape {
-  readonly traits: readonly Trait[];
+  readonly definition: Definition;
+  readonly operands: readonly OperandRef[];
   /** By `variantCode`. */
   readonly numbers: Map<number, number>;
 }
 
+/** Handlers from this number on are out of line. */
+const OUT_OF_LINE_BASE = 1 << 20;
+
 /** Numbers of all handlers, by what they do. */
 export class HandlerTable {
+  /** Those in the jump table of the interpreter. */
   readonly handlers: Handler[] = [];
   /** Mnemonic, then operand shape: one mnemonic may have several definitions (IMUL, CALL), told apart by operands. */
   private readonly byMnemonic = new Map<string, Map<number, Shape>>();
   private readonly fused = new Map<number, number>();
   private readonly transfers = new Set<string>();
+  /** Handlers that are functions of their own, as far as they have been asked for. */
+  private readonly outOfLine: Handler[] = [];
 
   constructor(definitions: readonly Definition[]) {
     for (const definition of definitions) this.addDefinition(definition);
@@ -103,7 +114,7 @@ export class HandlerTable {
   }
 
   private addDefinition(definition: Definition): void {
-    const { mnemonic, traits } = definition;
+    const { mnemonic, traits, outOfLine } = definition;
     if (definition.transfer) this.transfers.add(mnemonic);
     for (const form of definition.forms) {
       const shapes = [form];
@@ -111,8 +122,8 @@ export class HandlerTable {
         shapes.push(form.map((operand) => (operand.kind === 'memory' ? { ...operand, kind: 'indexed' } : operand)));
       }
       for (const operands of shapes) {
-        const shape: Shape = { traits, numbers: new Map() };
-        for (const variant of variants(definition)) {
+        const shape: Shape = { definition, operands, numbers: new Map() };
+        for (const variant of outOfLine ? [] : variants(definition)) {
           shape.numbers.set(variantCode(variant, traits), this.push({ definition, operands, variant }));
         }
         const known = this.byMnemonic.get(mnemonic) ?? new Map<number, Shape>();
@@ -143,7 +154,26 @@ export class HandlerTable {
   /** The handler for an instruction, or undefined if no definition has these operands. */
   find(mnemonic: string, operands: readonly OperandRef[], variant: Variant): number | undefined {
     const shape = this.byMnemonic.get(mnemonic)?.get(shapeCode(operands));
-    return shape?.numbers.get(variantCode(variant, shape.traits));
+    if (!shape) return undefined;
+    const code = variantCode(variant, shape.definition.traits);
+    const known = shape.numbers.get(code);
+    if (known !== undefined || !shape.definition.outOfLine) return known;
+    const number = OUT_OF_LINE_BASE + this.outOfLine.length;
+    this.outOfLine.push({ definition: shape.definition, operands: shape.operands, variant });
+    shape.numbers.set(code, number);
+    return number;
+  }
+
+  /** Whether handler `number` is a function of its own. */
+  isOutOfLine(number: number): boolean {
+    return number >= OUT_OF_LINE_BASE;
+  }
+
+  /** What handler `number`, as `find` returned it, does. */
+  handler(number: number): Handler {
+    return number >= OUT_OF_LINE_BASE
+      ? this.outOfLine[number - OUT_OF_LINE_BASE]
+      : this.handlers[number - Builtin.COUNT];
   }
 
   /** Whether a memory operand of `mnemonic` may be 'indexed'. */
@@ -180,6 +210,6 @@ export class HandlerTable {
 
   /** Whether the instruction ends a block. */
   isTransfer(handler: number): boolean {
-    return this.handlers[handler - Builtin.COUNT].definition.transfer;
+    return this.handler(handler).definition.transfer;
   }
 }

@@ -1,10 +1,12 @@
 /** The interpreter's staging of semantics: operands come from the fields of the record being executed. */
 import type { FunctionBody, Label } from '../wasm/function';
 import * as w from '../wasm/expression';
+import * as simd from '../wasm/simd';
 import type { Value } from '../wasm/expression';
 import type { Gpr } from '../isa/instruction';
 import {
   Context,
+  type Half,
   type Helpers,
   type Lazily,
   type OperandRef,
@@ -13,7 +15,7 @@ import {
 } from '../isa/semantics/context';
 import { ValueType } from '../wasm/types';
 import * as layout from './layout';
-import { ExitReason, Field } from './records';
+import { ExitReason, Field, OutOfLineField } from './records';
 
 /** Locals and labels of the interpreter function that its handlers share. */
 export interface Frame {
@@ -32,7 +34,8 @@ export interface Frame {
 }
 
 const STATE = w.i32(0);
-const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2] as const;
+const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2, OutOfLineField.REGISTER_3] as const;
+const REGISTER_KINDS: ReadonlySet<OperandRef['kind']> = new Set(['register', 'xmm', 'ymm', 'mmx']);
 
 export class InterpreterContext extends Context {
   /** Register operands of the instruction being described, in order: decides which record field names their slot. */
@@ -53,7 +56,7 @@ export class InterpreterContext extends Context {
    * takes the upper half of IMMEDIATE, so that 32 bits, sign-extended, must do.
    */
   setOperands(operands: readonly OperandRef[], fused = false): void {
-    this.registers = operands.filter(({ kind }) => kind === 'register');
+    this.registers = operands.filter(({ kind }) => REGISTER_KINDS.has(kind));
     this.fused = fused;
   }
 
@@ -86,6 +89,30 @@ export class InterpreterContext extends Context {
     return this.fused
       ? w.zeroExtend(w.loadSigned32(this.frame.record, Field.IMMEDIATE), operand.size)
       : w.load64(this.frame.record, Field.IMMEDIATE, 8);
+  }
+
+  private vectorAddress(operand: OperandRef): Value {
+    return w.mul(this.slot(operand), w.i32(layout.VECTOR_BYTES));
+  }
+
+  protected readVectorRegister(operand: OperandRef, half: Half): Value {
+    return simd.load(this.vectorAddress(operand), layout.VECTOR + 16 * half);
+  }
+
+  protected writeVectorRegister(operand: OperandRef, half: Half, value: Value): void {
+    this.f.storeVector(this.vectorAddress(operand), layout.VECTOR + 16 * half, value);
+  }
+
+  vectorRegister(number: number, half: Half): Value {
+    return simd.load(STATE, layout.VECTOR + layout.VECTOR_BYTES * number + 16 * half);
+  }
+
+  setVectorRegister(number: number, half: Half, value: Value): void {
+    this.f.storeVector(STATE, layout.VECTOR + layout.VECTOR_BYTES * number + 16 * half, value);
+  }
+
+  protected mmxAddress(operand: OperandRef): Value {
+    return w.add(w.mul(this.slot(operand), w.i32(layout.X87_BYTES)), w.i32(layout.X87));
   }
 
   protected linearAddress(operand: OperandRef): Value {

@@ -11,12 +11,15 @@ import type { Definition } from '../isa/semantics/definition';
 import { Builtin, HandlerTable, type Handler } from './handlers';
 import { InterpreterContext, type Frame } from './interpreter-context';
 import * as layout from './layout';
-import { AddressField, CompiledField, ExitReason, Field } from './records';
+import { AddressField, CompiledField, ExitReason, Field, OutOfLineField } from './records';
 import { definePackFlags, defineMultiplyHigh, defineUnpackFlags, ROUTINE_TYPES } from './routines';
 
 const { I32, I64 } = { I32: ValueType.I32, I64: ValueType.I64 };
 
-/** Type of a compiled region: the record it is entered at -> the record to go on at, 0 for the engine. */
+/**
+ * Type of a compiled region: the record it is entered at -> the record to go on at, 0 for the engine; and of a handler out
+ * of line: its record -> 0 to leave, with all but the budget noted.
+ */
 export const REGION_TYPE = { parameters: [ValueType.I32], results: [ValueType.I32] };
 
 /** Functions the interpreter imports from the engine; see `Helpers` for those that semantics use. */
@@ -185,7 +188,7 @@ function builtin(
     context.checkedAddressOf(
       w.load32(record, AddressField.SEGMENT, 1),
       context.computedAddress(addressSize, undefined),
-      w.load32(record, AddressField.SIZE, 1),
+      w.load32(record, AddressField.SIZE),
       w.load32(record, AddressField.WRITE, 2),
     );
     context.next();
@@ -225,6 +228,22 @@ function builtin(
       f.set(frame.tlb, w.load32(w.i32(0), layout.TLB_BASE));
       f.branchIf(w.geS(frame.budget, w.i32(0)), frame.dispatch);
       context.exit(ExitReason.BUDGET);
+      return;
+    case Builtin.OUT_OF_LINE:
+      f.if(
+        w.isZero({
+          kind: 'indirect',
+          type: I32,
+          signature,
+          index: w.load32(record, OutOfLineField.FUNCTION),
+          arguments: [record],
+        }),
+        () => {
+          f.store32(w.i32(0), layout.BUDGET, frame.budget);
+          f.return();
+        },
+      );
+      context.next();
       return;
     case Builtin.ADDRESS_64:
       address(context.computedAddress(8, context.slotValue(AddressField.SEGMENT_BASE)));

@@ -1,14 +1,15 @@
 /** Lowers decoded instructions to records: picks the handler and fills the fields. */
 import { architecturalRoutines } from '../cpu/routines';
 import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
+import { vectorUnit } from '../isa/features';
 import type { OperandRef } from '../isa/semantics/context';
 import { describedOperands, descriptionName, operandRefs, type Variant } from '../isa/semantics/definition';
 import { softwareRoutines } from '../isa/semantics/software';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import { Builtin, type HandlerTable } from './handlers';
 import * as layout from './layout';
-import { stringSegmentation, type Mode } from './mode';
-import { AddressField, CompiledField, Field } from './records';
+import { stringSegmentation, unitFault, type Mode } from './mode';
+import { AddressField, CompiledField, Field, OutOfLineField } from './records';
 
 /** What became of an instruction. */
 export interface Lowered {
@@ -19,13 +20,37 @@ export interface Lowered {
   readonly ends: boolean;
 }
 
-const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2] as const;
+const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2, OutOfLineField.REGISTER_3] as const;
 /** Instructions whose first operand, in memory, is only read. */
 const READS_DESTINATION = new Set([
   ...['CMP', 'TEST', 'BT', 'PUSH', 'JMP', 'CALL', 'MUL', 'IMUL', 'DIV', 'IDIV', 'XLAT'],
   ...['LGDT', 'LIDT', 'LLDT', 'LTR', 'LMSW', 'VERR', 'VERW', 'JMP_FAR', 'CALL_FAR', 'OUTS', 'INVLPG', 'CLFLUSH'],
-  ...['CLFLUSHOPT', 'CLWB', 'MONITOR'],
+  ...['CLFLUSHOPT', 'CLWB', 'MONITOR', 'LDMXCSR', 'VLDMXCSR', 'FXRSTOR', 'XRSTOR', 'XRSTORS'],
 ]);
+/** The x87 instructions with a memory operand that store to it; all others read. */
+const X87_STORES = /^F(N?ST|IST|BSTP|N?SAVE|XSAVE)/;
+
+/** Whether `mnemonic` writes its first operand if that is in memory. */
+function writesMemory(mnemonic: string): boolean {
+  if (mnemonic.startsWith('F')) return X87_STORES.test(mnemonic);
+  return !READS_DESTINATION.has(mnemonic);
+}
+
+/** Bytes of the areas whose operand has no size of its own. */
+const AREA_BYTES: Readonly<Record<string, number | undefined>> = {
+  FXSAVE: 512,
+  FXRSTOR: 512,
+  XSAVE: 576,
+  XSAVEC: 576,
+  XSAVEOPT: 576,
+  XSAVES: 576,
+  XRSTOR: 576,
+  XRSTORS: 576,
+};
+
+function accessedBytes({ mnemonic }: Instruction, { size }: MemoryOperand): number {
+  return AREA_BYTES[mnemonic] ?? size;
+}
 
 /** These raise #UD before anything can be wrong with their operand. */
 const UNDEFINED = new Set(['UD0', 'UD1']);
@@ -44,7 +69,9 @@ export class Lowering {
     memory: WebAssembly.Memory,
     private readonly table: HandlerTable,
     /** Whether the CPU model has the instruction; one it lacks is left to the engine, which raises #UD. */
-    private readonly supports: (mnemonic: string) => boolean,
+    private readonly supports: (instruction: Instruction) => boolean,
+    /** Index in the function table of a handler that is out of line. */
+    private readonly outOfLineSlot: (handler: number) => number,
   ) {
     this.u8 = new Uint8Array(memory.buffer);
     this.u16 = new Uint16Array(memory.buffer);
@@ -147,7 +174,13 @@ export class Lowering {
   lower(instruction: Instruction, record: number, next: bigint, mode: Mode): Lowered {
     const { mnemonic } = instruction;
     const sensitive = mode.virtual8086 && mnemonic === 'PUSHF';
-    const described = this.table.describes(mnemonic) && this.supports(mnemonic) && !sensitive;
+    const supported = this.supports(instruction);
+    const unit = vectorUnit(instruction);
+    if (unit && (!supported || unitFault(mode, unit) !== undefined)) {
+      this.builtin(record, Builtin.ARCHITECTURAL);
+      return { record, handler: Builtin.ARCHITECTURAL, ends: true };
+    }
+    const described = this.table.describes(mnemonic) && supported && !sensitive;
     const refs = described ? operandRefs(instruction) : undefined;
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     const variant = instructionVariant(instruction, mode);
@@ -162,7 +195,7 @@ export class Lowering {
           this.address(at, instruction, memory, next, mode);
           at += layout.RECORD_BYTES;
         }
-        this.begin(at, handler);
+        this.beginDescribed(at, handler);
         if (place.computed) {
           this.u8[at + Field.BASE] = layout.ADDRESS;
           if (mode.codeSize === 64 && memory.segment >= Seg.FS) {
@@ -176,7 +209,7 @@ export class Lowering {
     } else if (refs) {
       const handler = this.table.find(descriptionName(instruction), refs, variant);
       if (handler !== undefined) {
-        this.begin(record, handler);
+        this.beginDescribed(record, handler);
         if (STRING_MNEMONICS.has(mnemonic)) this.stringSource(record, instruction, mode);
         else this.operands(record, instruction);
         return { record, handler, ends: this.table.isTransfer(handler) };
@@ -185,7 +218,7 @@ export class Lowering {
 
     // An architectural routine: it finds its operands in the instruction, the address of a memory operand in ADDRESS.
     let at = record;
-    if (memory && this.supports(mnemonic) && hasRoutine(mnemonic)) {
+    if (memory && supported && hasRoutine(mnemonic)) {
       this.address(at, instruction, memory, next, mode);
       at += layout.RECORD_BYTES;
     }
@@ -193,10 +226,20 @@ export class Lowering {
     return { record: at, handler: Builtin.ARCHITECTURAL, ends: true };
   }
 
+  /** Starts the record of a described instruction. */
+  private beginDescribed(record: number, handler: number): void {
+    if (!this.table.isOutOfLine(handler)) {
+      this.begin(record, handler);
+      return;
+    }
+    this.begin(record, Builtin.OUT_OF_LINE);
+    this.i32[(record + OutOfLineField.FUNCTION) >> 2] = this.outOfLineSlot(handler);
+  }
+
   private operands(record: number, instruction: Instruction): void {
     let register = 0;
     for (const operand of describedOperands(instruction)) {
-      const slot = registerSlot(operand);
+      const slot = registerField(operand);
       if (slot !== undefined) this.u8[record + REGISTER_FIELDS[register++]] = slot;
       else if (operand.kind === 'immediate') {
         this.u64[(record + Field.IMMEDIATE) >> 3] = BigInt.asUintN(instruction.operandSize * 8, operand.value);
@@ -281,8 +324,8 @@ export class Lowering {
     this.u64[(record + Field.DISPLACEMENT) >> 3] = foldedDisplacement(instruction, operand, next);
     if (handler === Builtin.CHECKED_32 || handler === Builtin.CHECKED_16) {
       this.u8[record + AddressField.SEGMENT] = segment;
-      this.u8[record + AddressField.SIZE] = operand.size;
-      const writes = instruction.operands[0] === operand && !READS_DESTINATION.has(instruction.mnemonic);
+      this.i32[(record + AddressField.SIZE) >> 2] = accessedBytes(instruction, operand);
+      const writes = instruction.operands[0] === operand && writesMemory(instruction.mnemonic);
       this.u16[(record + AddressField.WRITE) >> 1] = writes ? 1 : 0;
     } else {
       this.u8[record + AddressField.SEGMENT_BASE] = segmentSlot;
@@ -299,7 +342,11 @@ export function instructionVariant(instruction: Instruction, mode: Mode): Varian
   else if (memory && mode.codeSize !== 64 && displaces(instruction)) {
     segmentation = mode.flat & mode.zeroBase & (1 << memory.segment) ? 'flat32' : 'checked';
   } else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
-  return { operandSize, addressSize, condition, repeat, segmentation };
+  const immediate = instruction.operands.find((operand) => operand.kind === 'immediate');
+  return {
+    ...{ operandSize, addressSize, condition, repeat, segmentation },
+    immediate: immediate?.kind === 'immediate' ? Number(immediate.value & 0xffn) : 0,
+  };
 }
 
 /** Displacement of a memory operand with everything constant folded in; `next` is the following instruction's address. */
@@ -313,8 +360,9 @@ export function foldedDisplacement(instruction: Instruction, operand: MemoryOper
   return BigInt.asUintN(64, displacement);
 }
 
-/** The slot a register operand is read from and written to. */
-function registerSlot(operand: Operand): number | undefined {
+/** How a record names a register operand: by the slot it is read from and written to, or by its number. */
+function registerField(operand: Operand): number | undefined {
+  if (operand.kind === 'xmm' || operand.kind === 'mmx') return operand.register;
   if (operand.kind === 'register') return layout.GPR + 8 * operand.register + (operand.high ? 1 : 0);
   if (operand.kind === 'segment') return layout.SELECTORS + 2 * operand.register;
   return undefined;

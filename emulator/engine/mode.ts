@@ -2,7 +2,9 @@
  * What decides how bytes become records besides the bytes themselves: code size, stack width and which segments are flat.
  * Modes are interned, so that blocks can be told apart by a number.
  */
-import { AccessRights, type CpuState, type SegmentRegister } from '../cpu/state';
+import { Vector } from '../cpu/exceptions';
+import { AccessRights, Cr0, Cr4, type CpuState, type SegmentRegister } from '../cpu/state';
+import type { VectorUnit } from '../isa/features';
 import { Seg } from '../isa/instruction';
 import type { SegmentKind } from '../isa/semantics/context';
 
@@ -23,6 +25,37 @@ export interface Mode {
   readonly vex: boolean;
   /** Virtual-8086 mode: PUSHF needs IOPL 3. */
   readonly virtual8086: boolean;
+  /** Bits `Units`: which vector instructions are enabled. */
+  readonly units: number;
+}
+
+/** Which vector instructions CR0, CR4 and XCR0 allow (SDM vol. 3, tables 2-2 and 14-1). */
+export const enum Units {
+  /** CR0.EM is clear. */
+  MMX = 1,
+  /** So is it, and CR4.OSFXSR is set. */
+  SSE = 2,
+  /** CR4.OSXSAVE is set, and the SSE and AVX state in XCR0. */
+  AVX = 4,
+  /** CR0.TS is set: those that are enabled raise #NM. */
+  NOT_AVAILABLE = 8,
+  COUNT = 16,
+}
+
+const AVX_STATE = 6n;
+
+function unitsOf({ cr0, cr4, xcr0 }: CpuState): number {
+  let units = 0;
+  if (!(cr0 & Cr0.EM)) units |= cr4 & Cr4.OSFXSR ? Units.MMX | Units.SSE : Units.MMX;
+  if (cr4 & Cr4.OSXSAVE && (xcr0 & AVX_STATE) === AVX_STATE) units |= Units.AVX;
+  return cr0 & Cr0.TS ? units | Units.NOT_AVAILABLE : units;
+}
+
+/** The exception an instruction on `unit` raises in this mode before all else, if it does. */
+export function unitFault(mode: Mode, unit: VectorUnit): Vector | undefined {
+  const bit = unit === 'avx' ? Units.AVX : unit === 'sse' ? Units.SSE : Units.MMX;
+  if (!(mode.units & bit)) return Vector.UD;
+  return mode.units & Units.NOT_AVAILABLE ? Vector.NM : undefined;
 }
 
 /** How string instructions reach memory, given the segment of their source. */
@@ -33,8 +66,8 @@ export function stringSegmentation(mode: Mode, source: Seg): SegmentKind {
 }
 
 const ALL_SEGMENTS = 0x3f;
-const LONG_MODE: Mode = {
-  id: 0,
+const LONG_MODES = Array.from({ length: Units.COUNT }, (_, units): Mode => ({
+  id: units,
   codeSize: 64,
   stack: 'flat64',
   flat: ALL_SEGMENTS,
@@ -43,7 +76,8 @@ const LONG_MODE: Mode = {
   codeLimit: 0xffffffff,
   vex: true,
   virtual8086: false,
-};
+  units,
+}));
 
 /** Data segment type bits: code, expand-down, writable (SDM vol. 3, table 3-1). */
 const TYPE_CODE = 8;
@@ -60,7 +94,8 @@ export class Modes {
 
   /** The mode `state` is in. */
   of(state: CpuState): Mode {
-    if (state.mode64) return LONG_MODE;
+    const units = unitsOf(state);
+    if (state.mode64) return LONG_MODES[units];
     const { segments } = state;
     const code = segments[Seg.CS];
     let flat = 0;
@@ -75,12 +110,12 @@ export class Modes {
     const stack = flat & zeroBase & stackBit && segments[Seg.SS].big ? 'flat32' : 'checked';
     const vex = !state.paragraphSelectors;
     const { virtual8086 } = state;
-    const key = [codeSize, stack, flat, zeroBase, code.base, code.limit, vex, virtual8086].join();
+    const key = [codeSize, stack, flat, zeroBase, code.base, code.limit, vex, virtual8086, units].join();
     let mode = this.known.get(key);
     if (!mode) {
-      const id = this.known.size + 1;
+      const id = LONG_MODES.length + this.known.size;
       mode = {
-        ...{ id, codeSize, stack, flat, zeroBase, vex, virtual8086 },
+        ...{ id, codeSize, stack, flat, zeroBase, vex, virtual8086, units },
         ...{ codeBase: code.base, codeLimit: code.limit },
       };
       this.known.set(key, mode);

@@ -11,8 +11,8 @@ import { Paging } from '../cpu/paging';
 import { changedKeys } from '../cpu/protection-keys';
 import type { Clock } from '../clock';
 import type { Bus } from '../devices/bus';
-import { requiredFeature } from '../isa/features';
-import { Seg } from '../isa/instruction';
+import { requiredFeatures } from '../isa/features';
+import { Seg, type Instruction } from '../isa/instruction';
 import type { PhysicalMemory } from '../memory';
 import { AddressSpaces } from './address-spaces';
 import * as layout from './layout';
@@ -77,9 +77,8 @@ export class Processor implements Cpu, TranslationCache {
   }
 
   /** Whether the CPU model has an instruction. */
-  supports(mnemonic: string): boolean {
-    const feature = requiredFeature(mnemonic);
-    return feature === undefined || this.model.features.has(feature);
+  supports(instruction: Instruction): boolean {
+    return requiredFeatures(instruction).every((feature) => this.model.features.has(feature));
   }
 
   get operandAddress(): bigint {

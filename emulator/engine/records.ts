@@ -32,10 +32,18 @@ export const enum AddressField {
   SEGMENT_BASE = Field.REGISTER_0,
   /** u8: number of the segment to check against. */
   SEGMENT = Field.REGISTER_1,
-  /** u8: bytes accessed. */
-  SIZE = Field.REGISTER_2,
+  /** i32: bytes accessed. */
+  SIZE = Field.TARGET,
   /** u16: 1 if the access writes. */
   WRITE = Field.COUNT,
+}
+
+/** Records of handlers out of line. A vector or MMX register is named by its number instead of a slot. */
+export const enum OutOfLineField {
+  /** u8: a fourth register operand. */
+  REGISTER_3 = Field.COUNT,
+  /** i32: index in the function table. */
+  FUNCTION = Field.TARGET,
 }
 
 /** The first record of a block that has been compiled; the fields of links keep their meaning. */

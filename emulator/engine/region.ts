@@ -3,9 +3,8 @@
  * its blocks; branches between them stay inside.
  */
 import type { Instruction } from '../isa/instruction';
-import type { Helpers } from '../isa/semantics/context';
-import { definitions } from '../isa/semantics';
-import { operandRefs, describedOperands, descriptionName } from '../isa/semantics/definition';
+import type { Helpers, OperandRef } from '../isa/semantics/context';
+import { operandRefs, describedOperands, descriptionName, type Definition } from '../isa/semantics/definition';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
@@ -16,6 +15,7 @@ import type { Block } from './code-cache';
 import { Builtin, type HandlerTable } from './handlers';
 import * as layout from './layout';
 import { displaces, instructionVariant } from './lowering';
+import type { Mode } from './mode';
 import { CompiledField, ExitReason, Field } from './records';
 
 const STATE = w.i32(0);
@@ -52,16 +52,28 @@ function isCompilable(instruction: Instruction, block: Block, table: HandlerTabl
   }
   if (STRING_MNEMONICS.has(mnemonic) || displaces(instruction)) return false;
   const refs = operandRefs(instruction);
-  return (
-    refs !== undefined &&
-    table.find(descriptionName(instruction), refs, instructionVariant(instruction, mode)) !== undefined
-  );
+  return refs !== undefined && find(instruction, refs, mode, table) !== undefined;
+}
+
+/** The description of an instruction. */
+function find(
+  instruction: Instruction,
+  refs: readonly OperandRef[],
+  mode: Mode,
+  table: HandlerTable,
+): Definition | undefined {
+  const number = table.find(descriptionName(instruction), refs, instructionVariant(instruction, mode));
+  return number === undefined ? undefined : table.handler(number).definition;
 }
 
 /** How many instructions of `block` can be compiled from its start. */
-export function compilablePrefix(block: Block, table: HandlerTable, supports: (mnemonic: string) => boolean): number {
+export function compilablePrefix(
+  block: Block,
+  table: HandlerTable,
+  supports: (instruction: Instruction) => boolean,
+): number {
   const stop = block.instructions.findIndex(
-    (instruction) => !supports(instruction.mnemonic) || !isCompilable(instruction, block, table),
+    (instruction) => !supports(instruction) || !isCompilable(instruction, block, table),
   );
   return stop < 0 ? block.instructions.length : stop;
 }
@@ -80,24 +92,9 @@ export function overwritesFlags(block: Block): boolean {
   return false;
 }
 
-const byMnemonic = new Map<string, typeof definitions>();
-
-/** The description with these operands: one mnemonic may have several. */
-function definitionOf(instruction: Instruction): (typeof definitions)[number] {
-  const name = descriptionName(instruction);
-  let known = byMnemonic.get(name);
-  if (!known) {
-    known = definitions.filter(({ mnemonic }) => mnemonic === name);
-    byMnemonic.set(name, known);
-  }
-  const count = describedOperands(instruction).length;
-  const found = known.find(({ forms }) => forms.some((form) => form.length === count));
-  if (!found) throw new Error(`${instruction.mnemonic} has no description`);
-  return found;
-}
-
 export interface RegionImports {
   readonly helpers: Helpers;
+  readonly table: HandlerTable;
   /** See `EngineImports.lookUp`. */
   readonly lookUp: number;
 }
@@ -179,7 +176,8 @@ class RegionCompiler {
       const refs = operandRefs(instruction) ?? [];
       const record = block.record + block.recordInstruction.indexOf(i) * layout.RECORD_BYTES;
       c.begin({ instruction, refs, operands: describedOperands(instruction), record, next }, exits);
-      const definition = definitionOf(instruction);
+      const definition = find(instruction, refs, block.mode, this.imports.table);
+      if (!definition) throw new Error(`${instruction.mnemonic} has no description`);
       definition.emit(c, refs, instructionVariant(instruction, block.mode));
       this.instructions++;
       if (definition.transfer) {

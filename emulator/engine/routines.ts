@@ -14,6 +14,9 @@ export const ROUTINE_TYPES = {
   unpackFlags: { parameters: [I64], results: [] },
 };
 
+/** The functions themselves, from the exports of the interpreter's module. */
+export type Routines = Readonly<Record<keyof typeof ROUTINE_TYPES, WebAssembly.ExportValue>>;
+
 /** (a, b) -> high 64 bits of the unsigned 128-bit product, from four 32-bit products. */
 export function defineMultiplyHigh(): FunctionBody {
   const f = new FunctionBody([I64, I64]);

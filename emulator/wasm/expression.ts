@@ -70,6 +70,32 @@ export type Value =
       readonly arguments: readonly Value[];
     }
   | {
+      /** Bitwise choice: bits of `a` where `c` has ones, else of `b`. */
+      readonly kind: 'bitselect';
+      readonly type: ValueType;
+      readonly a: Value;
+      readonly b: Value;
+      readonly c: Value;
+    }
+  | { readonly kind: 'bytes'; readonly type: ValueType; readonly bytes: readonly number[] }
+  | {
+      /** Reads lane `lane` of `a`, or with `b` replaces it. */
+      readonly kind: 'lane';
+      readonly type: ValueType;
+      readonly opcode: number;
+      readonly lane: number;
+      readonly a: Value;
+      readonly b?: Value;
+    }
+  | {
+      /** Chooses 16 bytes among the 32 of `a` and `b`. */
+      readonly kind: 'shuffle';
+      readonly type: ValueType;
+      readonly lanes: readonly number[];
+      readonly a: Value;
+      readonly b: Value;
+    }
+  | {
       /** Calls the function at `index` of the module's table; `signature` is a type index. */
       readonly kind: 'indirect';
       readonly type: ValueType;

@@ -1,6 +1,7 @@
 /** Emits the body of one WebAssembly function: statements over the expression trees of expression.ts. */
 import { ByteWriter } from './bytes';
 import type { Value } from './expression';
+import { BITSELECT, SHUFFLE, V128_CONST, V128_STORE } from './simd-opcodes';
 import { ValueType } from './types';
 
 const enum Op {
@@ -34,7 +35,13 @@ export class FunctionBody {
   private code = new ByteWriter(4096);
   private readonly prologue = new ByteWriter(64);
   private readonly localTypes: ValueType[] = [];
-  private readonly free: Record<number, number[]> = { [ValueType.I32]: [], [ValueType.I64]: [] };
+  private readonly free: Record<number, number[]> = {
+    [ValueType.I32]: [],
+    [ValueType.I64]: [],
+    [ValueType.F32]: [],
+    [ValueType.F64]: [],
+    [ValueType.V128]: [],
+  };
   private borrowed: { index: number; type: ValueType }[] = [];
   private depth = 0;
 
@@ -65,7 +72,7 @@ export class FunctionBody {
 
   /** Evaluates `value` now and returns a local that holds it; constants and locals made by `let` are returned as is. */
   let(value: Value): Value {
-    if (value.kind === 'constant') return value;
+    if (value.kind === 'constant' || value.kind === 'bytes') return value;
     const local = this.temporary(value.type);
     this.set(local, value);
     return local;
@@ -102,12 +109,34 @@ export class FunctionBody {
         return;
       case 'unary':
         this.push(value.a);
-        code.byte(value.opcode);
+        this.operator(value.opcode);
         return;
       case 'binary':
         this.push(value.a);
         this.push(value.b);
-        code.byte(value.opcode);
+        this.operator(value.opcode);
+        return;
+      case 'bitselect':
+        this.push(value.a);
+        this.push(value.b);
+        this.push(value.c);
+        this.operator(BITSELECT);
+        return;
+      case 'bytes':
+        this.operator(V128_CONST);
+        code.bytes(value.bytes);
+        return;
+      case 'lane':
+        this.push(value.a);
+        if (value.b) this.push(value.b);
+        this.operator(value.opcode);
+        code.byte(value.lane);
+        return;
+      case 'shuffle':
+        this.push(value.a);
+        this.push(value.b);
+        this.operator(SHUFFLE);
+        code.bytes(value.lanes);
         return;
       case 'select':
         this.push(value.a);
@@ -132,8 +161,19 @@ export class FunctionBody {
     }
   }
 
+  /** An opcode of one byte, or one behind a prefix, see simd-opcodes.ts. */
+  private operator(opcode: number): void {
+    const prefix = opcode >> 16;
+    if (prefix === 0) {
+      this.code.byte(opcode);
+      return;
+    }
+    this.code.byte(prefix);
+    this.code.unsigned(opcode & 0xffff);
+  }
+
   private memoryOperator(opcode: number, offset: number): void {
-    this.code.byte(opcode);
+    this.operator(opcode);
     this.code.byte(0); // alignment hint: none
     this.code.unsigned(offset);
   }
@@ -149,6 +189,13 @@ export class FunctionBody {
     this.push(address);
     this.push(value);
     this.memoryOperator(size === 8 ? 0x37 : size === 4 ? 0x3e : size === 2 ? 0x3d : 0x3c, offset);
+  }
+
+  /** Stores all 16 bytes of a vector. */
+  storeVector(address: Value, offset: number, value: Value): void {
+    this.push(address);
+    this.push(value);
+    this.memoryOperator(V128_STORE, offset);
   }
 
   /** Stores an i32. */

@@ -3,6 +3,9 @@
 export const enum ValueType {
   I32 = 0x7f,
   I64 = 0x7e,
+  F32 = 0x7d,
+  F64 = 0x7c,
+  V128 = 0x7b,
 }
 
 export interface FunctionType {

@@ -7,19 +7,36 @@
  */
 import type { FunctionBody, Label } from '../../wasm/function';
 import * as w from '../../wasm/expression';
+import * as simd from '../../wasm/simd';
 import type { Value } from '../../wasm/expression';
 import { ValueType } from '../../wasm/types';
-import { SCRATCH, TLB_ENTRIES, TLB_ENTRY_BYTES } from '../../engine/layout';
+import { Vector } from '../../cpu/exceptions';
+import { SCRATCH, TLB_ENTRIES, TLB_ENTRY_BYTES, X87_STATUS, X87_TAGS } from '../../engine/layout';
 import type { Gpr } from '../instruction';
 import { Flags } from './flags';
 
 export type Size = 1 | 2 | 4 | 8;
 
+/** Fields of the x87 status word (SDM vol. 1, figure 8-4). */
+const X87_ERROR_SUMMARY = 1 << 7;
+const X87_TOP = 7 << 11;
+
 /** What a description may know of an operand while it is staged. */
 export interface OperandRef {
-  /** 'indexed' is a memory operand with an index register, where a stage treats it specially. */
-  readonly kind: 'register' | 'memory' | 'indexed' | 'immediate';
+  /**
+   * 'indexed' is a memory operand with an index register, where a stage treats it specially. 'xmm' and 'ymm' are vector
+   * registers, 'm128' and 'm256' memory as wide; their `size` says nothing.
+   */
+  readonly kind: 'register' | 'memory' | 'indexed' | 'immediate' | 'xmm' | 'ymm' | 'mmx' | 'm128' | 'm256';
   readonly size: Size;
+}
+
+/** The low or high 128 bits of a vector operand. */
+export type Half = 0 | 1;
+
+/** Bytes of a vector operand in memory; that of an XMM register is 16. */
+export function vectorBytes({ kind }: OperandRef): 16 | 32 {
+  return kind === 'ymm' || kind === 'm256' ? 32 : 16;
 }
 
 /** How implicit operands (stack, strings) are addressed: 64-bit; flat 32-bit; or through segments with limit checks. */
@@ -71,6 +88,14 @@ export abstract class Context {
   protected abstract readRegisterOperand(operand: OperandRef): Value;
   protected abstract writeRegisterOperand(operand: OperandRef, value: Value): void;
   protected abstract readImmediate(operand: OperandRef): Value;
+  /** 128 bits of an XMM or YMM register. */
+  protected abstract readVectorRegister(operand: OperandRef, half: Half): Value;
+  protected abstract writeVectorRegister(operand: OperandRef, half: Half, value: Value): void;
+  /** 128 bits of the vector register with this number, for implicit operands. */
+  abstract vectorRegister(number: number, half: Half): Value;
+  abstract setVectorRegister(number: number, half: Half, value: Value): void;
+  /** i32: where the MMX register is in linear memory. */
+  protected abstract mmxAddress(operand: OperandRef): Value;
   /** Linear address of a memory operand. */
   protected abstract linearAddress(operand: OperandRef): Value;
   /** Effective address of a memory operand (LEA): no segment base. */
@@ -144,13 +169,92 @@ export abstract class Context {
       case 'memory':
       case 'indexed':
         return this.load(this.linearAddress(operand), operand.size);
+      case 'mmx':
+        return this.let(w.load64(this.mmxAddress(operand), 0, 8));
+      default:
+        throw new Error(`${operand.kind} is not an integer operand`);
     }
   }
 
   /** Writes the low bytes of `value` to the operand. */
   write(operand: OperandRef, value: Value): void {
     if (operand.kind === 'register') this.writeRegisterOperand(operand, value);
+    else if (operand.kind === 'mmx') this.writeMmx(operand, value);
     else this.store(this.linearAddress(operand), operand.size, value);
+  }
+
+  /**
+   * What an MMX instruction does to the x87 unit before all else: #MF if an exception is pending there; the stack begins
+   * at R0, and no register is empty (SDM vol. 1, 9.6.2).
+   */
+  enterMmx(): void {
+    const status = this.let(w.load32(w.i32(0), X87_STATUS, 2));
+    this.f.if(w.and(status, w.i32(X87_ERROR_SUMMARY)), () => this.raise(Vector.MF));
+    this.f.store64(w.i32(0), X87_STATUS, 2, w.extendU(w.and(status, w.i32(~X87_TOP))));
+    this.f.store64(w.i32(0), X87_TAGS, 1, w.i64(0xff));
+  }
+
+  /** An MMX register is the significand of an x87 register, whose sign and exponent become ones (SDM vol. 1, 9.5.1). */
+  private writeMmx(operand: OperandRef, value: Value): void {
+    const address = this.let(this.mmxAddress(operand));
+    this.f.store64(address, 0, 8, value);
+    this.f.store64(address, 8, 2, w.i64(0xffff));
+  }
+
+  /**
+   * The value of a vector operand, 128 bits an element. Memory that is `aligned` raises #GP(0) where it is not aligned to
+   * its size.
+   */
+  readVector(operand: OperandRef, aligned = false): Value[] {
+    switch (operand.kind) {
+      case 'xmm':
+        return [this.let(this.readVectorRegister(operand, 0))];
+      case 'ymm':
+        return [this.let(this.readVectorRegister(operand, 0)), this.let(this.readVectorRegister(operand, 1))];
+      case 'm128':
+      case 'm256':
+        return this.loadVector(this.linearAddress(operand), vectorBytes(operand), aligned);
+      default:
+        throw new Error(`${operand.kind} is not a vector operand`);
+    }
+  }
+
+  /** Writes a vector operand, 128 bits an element; the rest of a register stays as it is, see `clearUpper`. */
+  writeVector(operand: OperandRef, values: readonly Value[], aligned = false): void {
+    if (operand.kind === 'm128' || operand.kind === 'm256') {
+      this.storeVector(this.linearAddress(operand), values, aligned);
+      return;
+    }
+    values.forEach((value, half) => this.writeVectorRegister(operand, half as Half, value));
+  }
+
+  /** Clears bits 128 to 255 of a vector register operand, as VEX-encoded instructions on 128 bits do. */
+  clearUpper(operand: OperandRef): void {
+    this.writeVectorRegister(operand, 1, simd.zero);
+  }
+
+  /** Loads 16 or 32 bytes of guest memory at a linear address. */
+  loadVector(va: Value, bytes: 16 | 32, aligned: boolean): Value[] {
+    const linear = this.let(va);
+    if (aligned) this.requireAligned(linear, bytes);
+    const host = this.hostAddress(linear, bytes, false);
+    const low = this.let(simd.load(host, 0));
+    return bytes === 16 ? [low] : [low, this.let(simd.load(host, 16))];
+  }
+
+  /** Stores one or two vectors to guest memory at a linear address. */
+  storeVector(va: Value, values: readonly Value[], aligned: boolean): void {
+    const held = values.map((value) => this.let(value));
+    const linear = this.let(va);
+    const bytes = held.length === 1 ? 16 : 32;
+    if (aligned) this.requireAligned(linear, bytes);
+    const host = this.hostAddress(linear, bytes, true);
+    held.forEach((value, i) => this.f.storeVector(host, 16 * i, value));
+    this.commit(host);
+  }
+
+  private requireAligned(va: Value, bytes: number): void {
+    this.f.if(w.wrap(w.and(va, w.i64(bytes - 1))), () => this.raise(Vector.GP));
   }
 
   /**
@@ -213,7 +317,7 @@ export abstract class Context {
   }
 
   /** Where `size` bytes at `va` can be written, translation done; follow it with `f.store64` and `commit`. */
-  prepareWrite(va: Value, size: Size): Value {
+  prepareWrite(va: Value, size: Size | 16 | 32): Value {
     return this.hostAddress(va, size, true);
   }
 
@@ -240,7 +344,7 @@ export abstract class Context {
    * One compare finds both a TLB miss and an access that crosses the page: the distance of `va` from the page the entry
    * describes must leave room for `size` bytes.
    */
-  private hostAddress(va: Value, size: Size, write: boolean): Value {
+  private hostAddress(va: Value, size: Size | 16 | 32, write: boolean): Value {
     const { f } = this;
     const linear = f.let(va);
     const entryMask = (TLB_ENTRIES - 1) * TLB_ENTRY_BYTES;

@@ -9,10 +9,12 @@ export interface Variant {
   readonly condition: number;
   readonly repeat: 'none' | 'rep' | 'repne';
   readonly segmentation: SegmentKind;
+  /** The low 8 bits of the immediate operand, 0 if there is none. */
+  readonly immediate: number;
 }
 
 /** Which parts of a `Variant` a definition depends on; each multiplies the number of handlers. */
-export type Trait = 'operandSize' | 'addressSize' | 'condition' | 'repeat' | 'segmentation';
+export type Trait = 'operandSize' | 'addressSize' | 'condition' | 'repeat' | 'segmentation' | 'immediate';
 
 export interface Definition {
   readonly mnemonic: string;
@@ -21,6 +23,11 @@ export interface Definition {
   readonly traits: readonly Trait[];
   /** Operand sizes for the trait 'operandSize'; default all. */
   readonly operandSizes?: readonly Size[];
+  /**
+   * The interpreter stages it only once it is met, as a function of its own: there are too many such forms, and each is
+   * rare. The trait 'immediate' needs it.
+   */
+  readonly outOfLine: boolean;
   /** Ends a basic block: it goes on elsewhere than at the next instruction. */
   readonly transfer: boolean;
   readonly emit: (c: Context, operands: readonly OperandRef[], variant: Variant) => void;
@@ -66,22 +73,25 @@ export function define(
   mnemonic: string,
   operandForms: readonly (readonly OperandRef[])[],
   emit: Definition['emit'],
-  options: { traits?: readonly Trait[]; operandSizes?: readonly Size[]; transfer?: boolean } = {},
+  options: { traits?: readonly Trait[]; operandSizes?: readonly Size[]; transfer?: boolean; outOfLine?: boolean } = {},
 ): Definition {
-  const { traits = [], operandSizes, transfer = false } = options;
-  return { mnemonic, forms: operandForms, traits, operandSizes, transfer, emit };
+  const { traits = [], operandSizes, transfer = false, outOfLine = false } = options;
+  return { mnemonic, forms: operandForms, traits, operandSizes, transfer, outOfLine, emit };
 }
 
-const KIND_CODE = { register: 0, memory: 1, immediate: 2, indexed: 3 } as const;
+const KIND_CODE = {
+  ...{ register: 0, memory: 1, immediate: 2, indexed: 3 },
+  ...{ xmm: 4, ymm: 5, mmx: 6, m128: 7, m256: 8 },
+} as const;
 const SIZE_CODE: Record<number, number> = { 1: 0, 2: 1, 4: 2, 8: 3 };
 const REPEAT_CODE = { none: 0, rep: 1, repne: 2 } as const;
 const SEGMENTATION_CODE = { flat64: 0, flat32: 1, checked: 2 } as const;
 
-/** Packs operand kinds and sizes: 4 bits each. */
+/** Packs operand kinds and sizes: 6 bits each. */
 export function shapeCode(operands: readonly OperandRef[]): number {
   let code = 1; // a leading one, so that lists of different lengths differ
   for (const { kind, size } of operands) {
-    code = (code << 4) | (KIND_CODE[kind] << 2) | (kind === 'immediate' ? 0 : SIZE_CODE[size]);
+    code = (code << 6) | (KIND_CODE[kind] << 2) | (kind === 'immediate' ? 0 : SIZE_CODE[size]);
   }
   return code;
 }
@@ -93,6 +103,7 @@ export function variantCode(variant: Variant, traits: readonly Trait[]): number 
     if (trait === 'condition') code = (code << 4) | variant.condition;
     else if (trait === 'operandSize') code = (code << 2) | SIZE_CODE[variant.operandSize];
     else if (trait === 'addressSize') code = (code << 2) | SIZE_CODE[variant.addressSize];
+    else if (trait === 'immediate') code = (code << 8) | variant.immediate;
     else if (trait === 'repeat') code = (code << 2) | REPEAT_CODE[variant.repeat];
     else code = (code << 2) | SEGMENTATION_CODE[variant.segmentation];
   }
@@ -132,7 +143,11 @@ export function operandRefs(instruction: Instruction): OperandRef[] | undefined 
     if (operand.kind === 'register') refs.push({ kind: 'register', size: operand.size });
     else if (operand.kind === 'segment') refs.push({ kind: 'register', size: 2 });
     else if (operand.kind === 'immediate') refs.push({ kind: 'immediate', size: instruction.operandSize });
-    else if (operand.kind === 'memory') {
+    else if (operand.kind === 'xmm') refs.push({ kind: operand.size === 32 ? 'ymm' : 'xmm', size: 8 });
+    else if (operand.kind === 'mmx') refs.push({ kind: 'mmx', size: 8 });
+    else if (operand.kind === 'memory' && (operand.size === 16 || operand.size === 32)) {
+      refs.push({ kind: operand.size === 32 ? 'm256' : 'm128', size: 8 });
+    } else if (operand.kind === 'memory') {
       const accessed = SIZES_ACCESSED.has(operand.size) ? (operand.size as Size) : undefined;
       refs.push({ kind: 'memory', size: accessed ?? UNACCESSED[instruction.mnemonic]?.(instruction) ?? 8 });
     } else return undefined;
