@@ -1,10 +1,13 @@
 /** `npm run bench`: everything that has a figure to reach, as a table; `npm run bench -- NAME…` runs some of it. */
 import { join } from 'node:path';
 import { benchAssembler } from './assembler';
+import { benchColdText } from './cold-text';
 import { benchDebugAdapter } from './debug-adapter';
+import { benchDecoder } from './decoder';
 import { benchExtension } from './extension';
 import { benchEngine, benchTwins } from './hot-loops';
 import { table, type Row } from './measure';
+import { benchPaging } from './paging';
 import { benchSystemCalls } from './system-calls';
 
 const root = process.cwd();
@@ -13,10 +16,13 @@ const BENCHMARKS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   assembler: () => benchAssembler(join(root, 'samples', 'kernel')),
   'debug-adapter': () => benchDebugAdapter(root),
   extension: () => benchExtension(root),
+  decoder: () => benchDecoder(),
+  'cold-text': () => benchColdText(root),
   interpreter: () => benchEngine(root, 'interpreter'),
   tiered: () => benchEngine(root, 'tiered'),
   v86: () => benchTwins(root),
   'system-calls': () => benchSystemCalls(root),
+  paging: () => benchPaging(root),
 };
 
 async function main(): Promise<void> {

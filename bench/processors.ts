@@ -56,10 +56,10 @@ function process(command: string, args: (image: string) => string[]): Processor 
     new Promise((resolve, reject) => {
       const stopwatch = new Stopwatch();
       const child = spawn(command, args(image), { stdio: ['ignore', 'pipe', 'inherit'] });
-      const alarm = setTimeout(() => child.kill(), PATIENCE_SECONDS * 1000);
+      const alarm = setTimeout(() => child.kill('SIGKILL'), PATIENCE_SECONDS * 1000);
       child.stdout.on('data', (data: Buffer) => {
         for (const byte of data) stopwatch.receive(byte);
-        if (stopwatch.run) child.kill();
+        if (stopwatch.run) child.kill('SIGKILL');
       });
       child.on('error', reject);
       child.on('close', () => {
