@@ -20,6 +20,8 @@ export interface MachineOptions {
   readonly memoryBytes: number;
   /** Name of a CPU model, also with features as in `intel,+FRED,-SMAP` (`cpuModel`), or a model; default `intel`. */
   readonly cpu?: string | CpuModel;
+  /** Seed of what RDRAND and RDSEED give, 64 bits: the same one repeats the same run. Default 0. */
+  readonly seed?: bigint;
   /** `tiered` compiles hot code; `interpreter` does not. Default `tiered`. What the guest sees is the same. */
   readonly engine?: EngineStages;
   /** What `interpreterCode()` returned at build time; without it the interpreter is generated, in a tenth of a second. */
@@ -76,7 +78,14 @@ export class Pc implements Machine {
   private readonly engine: Engine;
   readonly devices: Devices;
 
-  constructor({ memoryBytes, cpu = 'intel', engine = 'tiered', interpreterCode, serial = () => {} }: MachineOptions) {
+  constructor({
+    memoryBytes,
+    cpu = 'intel',
+    engine = 'tiered',
+    interpreterCode,
+    serial = () => {},
+    seed = 0n,
+  }: MachineOptions) {
     const fits =
       Number.isInteger(memoryBytes / PAGE_BYTES) && memoryBytes >= LEAST_MEMORY && memoryBytes <= MOST_MEMORY;
     if (!fits)
@@ -104,6 +113,7 @@ export class Pc implements Machine {
     };
     this.engine = new Engine(this.memory, this.bus, model, environment, interpreter, decoderFeatures(model), engine);
     this.cpu = this.engine.processor;
+    this.cpu.state.randomState = BigInt.asUintN(64, seed);
   }
 
   get state(): Processor['state'] {

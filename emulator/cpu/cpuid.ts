@@ -125,7 +125,7 @@ export interface CpuModel {
 
 /** What every model has: the parts of the architecture this emulator models. */
 const COMMON: readonly Feature[] = [
-  ...(['DE', 'PSE', 'TSC', 'MSR', 'PAE', 'CX8', 'SEP', 'MTRR', 'PGE', 'CMOV', 'PAT', 'PSE36', 'CLFSH'] as const),
+  ...(['VME', 'DE', 'PSE', 'TSC', 'MSR', 'PAE', 'CX8', 'SEP', 'MTRR', 'PGE', 'CMOV', 'PAT', 'PSE36', 'CLFSH'] as const),
   ...(['CX16', 'POPCNT', 'LAHF64', 'PREFETCHW', 'SYSCALL', 'NX', 'RDTSCP', 'LM', 'INVARIANT_TSC'] as const),
 ];
 
@@ -149,6 +149,7 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
       ...COMMON,
       ...INTEGER_EXTENSIONS,
       ...(['PCID', 'FSGSBASE', 'SMEP', 'ERMS', 'INVPCID', 'SMAP', 'UMIP', 'PDPE1GB'] as const),
+      ...(['RDRAND', 'RDSEED'] as const),
       ...(['MD_CLEAR', 'IBRS_IBPB', 'STIBP', 'SSBD'] as const),
     ]),
   },
@@ -163,7 +164,10 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
     maxLeaf: 0xd,
     physicalAddressBits: 40,
     nullSelectorClearsBase: false,
-    features: new Set<Feature>([...COMMON, ...(['FSGSBASE', 'SMEP', 'SMAP', 'PDPE1GB', 'AMD_IBPB'] as const)]),
+    features: new Set<Feature>([
+      ...COMMON,
+      ...(['FSGSBASE', 'SMEP', 'SMAP', 'PDPE1GB', 'AMD_IBPB', 'RDRAND', 'RDSEED'] as const),
+    ]),
   },
   generic: {
     name: 'generic',

@@ -6,34 +6,48 @@ import { restoredFlags } from './far-transfer';
 import { setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag } from './state';
 import { requireVirtual8086Privilege } from './virtual-8086';
+import {
+  hasVirtualFlagsImage,
+  hasVirtualInterruptFlag,
+  restoredVirtualFlags,
+  setVirtualInterruptFlag,
+  virtualFlagsImage,
+} from './virtual-interrupts';
 
-/** CLI and STI need CPL <= IOPL. */
+/** CLI and STI need CPL <= IOPL to reach IF. */
 function requireIoPrivilege(cpu: Cpu): void {
   const { state } = cpu;
   if (state.protectedMode && state.cpl > state.iopl) throw new GuestException(Vector.GP, 0);
 }
 
 export function executeCli(cpu: Cpu, _instruction: Instruction): void {
+  const { state } = cpu;
+  if (hasVirtualInterruptFlag(state)) return state.setControlFlags(Flag.VIF, false);
   requireIoPrivilege(cpu);
-  cpu.state.setControlFlags(Flag.IF, false);
+  state.setControlFlags(Flag.IF, false);
   cpu.modeChanged();
 }
 
 /** STI: if IF was clear, interrupts wait for one more instruction. */
 export function executeSti(cpu: Cpu, _instruction: Instruction): void {
-  requireIoPrivilege(cpu);
   const { state } = cpu;
+  if (hasVirtualInterruptFlag(state)) return setVirtualInterruptFlag(state);
+  requireIoPrivilege(cpu);
   if (!state.flag(Flag.IF)) state.interruptShadow = 'sti';
   state.setControlFlags(Flag.IF, true);
   cpu.modeChanged();
 }
 
-/** PUSHF in virtual-8086 mode, where it needs IOPL 3. VM and RF are not seen in the image (SDM vol. 2, PUSHF). */
+/**
+ * PUSHF in virtual-8086 mode, where it needs IOPL 3 or VME. VM and RF are not seen in the image (SDM vol. 2, PUSHF).
+ */
 export function executePushf(cpu: Cpu, instruction: Instruction): void {
-  requireVirtual8086Privilege(cpu.state);
+  const { state } = cpu;
   const size = instruction.operandSize === 2 ? 2 : 4;
+  const virtual = hasVirtualFlagsImage(state, size);
+  if (!virtual) requireVirtual8086Privilege(state);
   const stack = Stack.current(cpu);
-  stack.push(size, BigInt(cpu.state.rflags & ~(Flag.VM | Flag.RF)));
+  stack.push(size, BigInt(virtual ? virtualFlagsImage(state) : state.rflags & ~(Flag.VM | Flag.RF)));
   stack.commit();
   setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
 }
@@ -41,11 +55,13 @@ export function executePushf(cpu: Cpu, instruction: Instruction): void {
 export function executePopf(cpu: Cpu, instruction: Instruction): void {
   const { state } = cpu;
   const size = instruction.operandSize === 1 ? 2 : instruction.operandSize;
-  requireVirtual8086Privilege(state);
+  const virtual = hasVirtualFlagsImage(state, size);
+  if (!virtual) requireVirtual8086Privilege(state);
   const stack = Stack.current(cpu);
   const image = Number(stack.pop(size) & 0xffffffffn);
+  const flags = virtual ? restoredVirtualFlags(state, image) : restoredFlags(state, image, size, state.cpl, 0);
   setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
-  state.rflags = restoredFlags(state, image, size, state.cpl, 0) & ~Flag.RF;
+  state.rflags = flags & ~Flag.RF;
   cpu.modeChanged();
 }
 

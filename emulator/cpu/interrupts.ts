@@ -28,6 +28,7 @@ import { Flag, type CpuState } from './state';
 import { readInnerStack, readIst, readRsp } from './task-state';
 import { switchTask, taskWordSize } from './task-switch';
 import { requireVirtual8086Privilege } from './virtual-8086';
+import { redirectSoftwareInterrupt } from './virtual-interrupts';
 
 /** The processor gave up: an exception while delivering #DF. `vector` is the first exception of the three. */
 export class TripleFault extends Error {
@@ -126,7 +127,10 @@ export function executeInt(cpu: Cpu, instruction: Instruction): void {
     if (!cpu.state.flag(Flag.OF)) return;
     vector = Vector.OF;
   }
-  if (instruction.mnemonic === 'INT') requireVirtual8086Privilege(cpu.state);
+  if (instruction.mnemonic === 'INT') {
+    if (redirectSoftwareInterrupt(cpu, vector)) return;
+    requireVirtual8086Privilege(cpu.state);
+  }
   enter(cpu, { vector, software: true, returnAddress: cpu.nextAddress, resumeFlag: false });
 }
 

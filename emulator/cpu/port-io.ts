@@ -6,13 +6,11 @@ import { GuestException, Vector } from './exceptions';
 import { dataAccess, readLinear, requireWritable, writeLinear } from './linear-memory';
 import { PageAccess } from './paging';
 import { operandAt, writeGprSized } from './registers';
-import { segmentAddress, SystemType } from './segmentation';
+import { segmentAddress } from './segmentation';
 import { Flag } from './state';
+import { readIoMapBase } from './task-state';
 
 type PortSize = 1 | 2 | 4;
-
-/** Offset of the I/O map base field in a 32-bit or 64-bit TSS. */
-const IO_MAP_BASE = 102;
 
 /**
  * CPL > IOPL, and virtual-8086 mode at any IOPL: each port needs a clear bit in the TSS's I/O permission bitmap, else
@@ -22,11 +20,7 @@ function requirePortAccess(cpu: Cpu, port: number, size: PortSize): void {
   const { state } = cpu;
   if (!state.protectedMode || (state.cpl <= state.iopl && !state.virtual8086)) return;
   const { tr } = state;
-  const type: SystemType = tr.type;
-  const wide = !tr.unusable && type === SystemType.TSS_BUSY;
-  if (!wide || IO_MAP_BASE + 1 > tr.limit) throw new GuestException(Vector.GP, 0);
-  const base = Number(readLinear(cpu, tr.base + BigInt(IO_MAP_BASE), 2, PageAccess.IMPLICIT));
-  const offset = base + (port >>> 3);
+  const offset = readIoMapBase(cpu) + (port >>> 3);
   // Two bytes are always read, so the map must end with a byte beyond the last port's.
   if (offset + 1 > tr.limit) throw new GuestException(Vector.GP, 0);
   const bits = Number(readLinear(cpu, tr.base + BigInt(offset), 2, PageAccess.IMPLICIT));

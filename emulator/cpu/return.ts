@@ -17,6 +17,7 @@ import { setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag } from './state';
 import { returnFromTask } from './task-switch';
 import { requireVirtual8086Privilege, returnToVirtual8086 } from './virtual-8086';
+import { hasVirtualFlagsImage, restoredVirtualFlags } from './virtual-interrupts';
 
 /** Where a far return goes, all checks passed. */
 interface ReturnTarget {
@@ -40,7 +41,7 @@ export function executeIret(cpu: Cpu, instruction: Instruction): void {
   // NMIs are unblocked even if IRET faults (SDM vol. 3, section 6.7.1).
   state.nmiBlocked = false;
   const size = frameSize(instruction);
-  requireVirtual8086Privilege(state);
+  if (!hasVirtualFlagsImage(state, size)) requireVirtual8086Privilege(state);
   if (state.paragraphSelectors) return returnToParagraph(cpu, size, true, 0);
   if (state.flag(Flag.NT)) {
     if (state.longMode) throw new GuestException(Vector.GP, 0);
@@ -60,7 +61,8 @@ export function executeIret(cpu: Cpu, instruction: Instruction): void {
   const newStack = withStack ? popStack(cpu, stack, size, target) : undefined;
   requireCodeOffset(cpu, target.code, offset);
 
-  const flags = restoredFlags(state, image, size, oldCpl, Flag.RF);
+  const virtual = oldCpl === 0 ? Flag.VIF | Flag.VIP : 0;
+  const flags = restoredFlags(state, image, size, oldCpl, Flag.RF | virtual);
   goTo(cpu, target, newStack, stack);
   state.rflags = flags;
   cpu.modeChanged();
@@ -129,7 +131,11 @@ function returnToParagraph(cpu: Cpu, size: 2 | 4 | 8, withFlags: boolean, releas
   const selector = Number(stack.pop(size) & 0xffffn);
   const image = withFlags ? Number(stack.pop(size) & 0xffffffffn) : 0;
   stack.skip(release);
+  const flags = hasVirtualFlagsImage(state, size)
+    ? restoredVirtualFlags
+    : (): number => restoredFlags(state, image, size, state.cpl, Flag.RF);
+  const rflags = withFlags ? flags(state, image) : state.rflags;
   setParagraphCode(cpu, selector, offset);
   setStackPointer(cpu, stack.pointer, stackPointerSize(cpu));
-  if (withFlags) state.rflags = restoredFlags(state, image, size, state.cpl, Flag.RF);
+  state.rflags = rflags;
 }

@@ -15,6 +15,7 @@ import { dataAccess, readLinear } from './linear-memory';
 import { executeRdmsr, executeWrmsr } from './msr';
 import * as io from './port-io';
 import { executeRdpkru, executeWrpkru } from './protection-key-instructions';
+import { executeRandom } from './random';
 import { operandAt, readGpr } from './registers';
 import { executeIret, executeRetFar } from './return';
 import * as segments from './segment-instructions';
@@ -92,6 +93,8 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   RDPKRU: executeRdpkru,
   RDPID: timestamp.executeRdpid,
   RDPMC: timestamp.executeRdpmc,
+  RDRAND: executeRandom,
+  RDSEED: executeRandom,
   RDTSC: timestamp.executeRdtsc,
   RDTSCP: timestamp.executeRdtscp,
   RET_FAR: executeRetFar,

@@ -190,6 +190,8 @@ export class CpuState {
   sysenterEip = 0n;
   /** Added to the time-stamp counter by writes to IA32_TIME_STAMP_COUNTER; modulo 2^64. */
   tscOffset = 0n;
+  /** Where the sequence of RDRAND and RDSEED stands (cpu/random.ts): 64 bits, all a snapshot needs to go on with it. */
+  randomState = 0n;
   /** MSRs that only hold what was written, by number. */
   readonly otherMsrs = new Map<number, bigint>();
 

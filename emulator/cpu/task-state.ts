@@ -9,6 +9,8 @@ import { selectorError, SystemType } from './segmentation';
 const RSP0 = 4;
 /** Offset of SP0 in a 16-bit TSS. */
 const SP0 = 2;
+/** Offset of the I/O map base field in a 32-bit or 64-bit TSS. */
+const IO_MAP_BASE = 102;
 /** Offset of IST1 in a 64-bit TSS. */
 const IST1 = 0x24;
 
@@ -30,6 +32,14 @@ export function readInnerStack(cpu: Cpu, cpl: number, ext: number): { selector: 
   const size = wide ? 4 : 2;
   const selector = Number(readTss(cpu, offset + size, 2, ext));
   return { selector, pointer: readTss(cpu, offset, size, ext) };
+}
+
+/** Offset of the I/O permission bit map in the TSS. Throws #GP(0) if TR holds none that can have one. */
+export function readIoMapBase(cpu: Cpu): number {
+  const { tr } = cpu.state;
+  const type: SystemType = tr.type;
+  if (tr.unusable || type !== SystemType.TSS_BUSY || IO_MAP_BASE + 1 > tr.limit) throw new GuestException(Vector.GP, 0);
+  return Number(readLinear(cpu, tr.base + BigInt(IO_MAP_BASE), 2, PageAccess.IMPLICIT));
 }
 
 function readTss(cpu: Cpu, offset: number, size: AccessSize, ext: number): bigint {
