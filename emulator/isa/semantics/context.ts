@@ -183,14 +183,16 @@ export abstract class Context {
     else this.store(this.linearAddress(operand), operand.size, value);
   }
 
-  /**
-   * What an MMX instruction does to the x87 unit before all else: #MF if an exception is pending there; the stack begins
-   * at R0, and no register is empty (SDM vol. 1, 9.6.2).
-   */
-  enterMmx(): void {
-    const status = this.let(w.load32(w.i32(0), X87_STATUS, 2));
-    this.f.if(w.and(status, w.i32(X87_ERROR_SUMMARY)), () => this.raise(Vector.MF));
-    this.f.store64(w.i32(0), X87_STATUS, 2, w.extendU(w.and(status, w.i32(~X87_TOP))));
+  /** An MMX instruction raises #MF before all else if an x87 exception is pending. */
+  requireMmx(): void {
+    const pending = w.and(w.load32(w.i32(0), X87_STATUS, 2), w.i32(X87_ERROR_SUMMARY));
+    this.f.if(pending, () => this.raise(Vector.MF));
+  }
+
+  /** What an MMX instruction does to the x87 unit: the stack begins at R0, no register is empty (SDM vol. 1, 9.6.2). */
+  useMmx(): void {
+    const status = w.load64(w.i32(0), X87_STATUS, 2);
+    this.f.store64(w.i32(0), X87_STATUS, 2, w.and(status, w.i64(~X87_TOP)));
     this.f.store64(w.i32(0), X87_TAGS, 1, w.i64(0xff));
   }
 

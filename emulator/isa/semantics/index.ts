@@ -8,6 +8,7 @@ import { multiply } from './multiply';
 import { shifts } from './shifts';
 import { stack } from './stack';
 import { strings } from './strings';
+import { vector } from './vector';
 
 export const definitions: readonly Definition[] = [
   ...moves,
@@ -18,4 +19,5 @@ export const definitions: readonly Definition[] = [
   ...stack,
   ...control,
   ...strings,
+  ...vector,
 ];
