@@ -82,6 +82,44 @@ export function writeLinear(
   if (!(access & PageAccess.IMPLICIT)) cpu.accessed?.(va, size, 'write');
 }
 
+/**
+ * Reads `length` bytes, any number of pages. Throws #PF, or `nonCanonical` (by default #GP(0)), at the first byte that
+ * cannot be read.
+ */
+export function readBlock(cpu: Cpu, va: bigint, length: number, access: number, nonCanonical = Vector.GP): Uint8Array {
+  const bytes = new Uint8Array(length);
+  forEachPage(va, length, (start, at, count) => {
+    const pa = translate(cpu, start, access, nonCanonical);
+    if (cpu.memory.contains(pa, count)) bytes.set(cpu.memory.bytes.subarray(pa, pa + count), at);
+    else for (let i = 0; i < count; i++) bytes[at + i] = Number(cpu.bus.readMemory(pa + i, 1));
+  });
+  if (!(access & PageAccess.IMPLICIT)) cpu.accessed?.(va, length, 'read');
+  return bytes;
+}
+
+/** Writes a block. Throws #PF, or `nonCanonical` (by default #GP(0)), before writing anything. */
+export function writeBlock(cpu: Cpu, va: bigint, bytes: Uint8Array, access: number, nonCanonical = Vector.GP): void {
+  const places: { pa: number; at: number; count: number }[] = [];
+  forEachPage(va, bytes.length, (start, at, count) => {
+    places.push({ pa: translate(cpu, start, access | PageAccess.WRITE, nonCanonical), at, count });
+  });
+  for (const { pa, at, count } of places) {
+    if (cpu.memory.contains(pa, count)) cpu.memory.load(pa, bytes.subarray(at, at + count));
+    else for (let i = 0; i < count; i++) cpu.bus.writeMemory(pa + i, 1, BigInt(bytes[at + i]));
+  }
+  if (!(access & PageAccess.IMPLICIT)) cpu.accessed?.(va, bytes.length, 'write');
+}
+
+/** Calls `part` for the piece of a block in each page: its address, where it is in the block, its length. */
+function forEachPage(va: bigint, length: number, part: (start: bigint, at: number, count: number) => void): void {
+  for (let at = 0; at < length;) {
+    const start = va + BigInt(at);
+    const count = Math.min(length - at, bytesInPage(start));
+    part(start, at, count);
+    at += count;
+  }
+}
+
 /** Throws what writing `length` bytes (at most a page) at `va` would throw. A and D bits are set as by the write. */
 export function requireWritable(cpu: Cpu, va: bigint, length: number, access: number, nonCanonical = Vector.GP): void {
   if (length <= 8) requireAligned(cpu, va, length, access);

@@ -10,6 +10,7 @@ import { GuestException, Vector } from './exceptions';
 import { executeCallFar, executeJmpFar } from './far-call';
 import * as fast from './fast-calls';
 import * as flags from './flag-instructions';
+import * as fxsave from './fxsave';
 import { executeInt, executeInt1 } from './interrupts';
 import { dataAccess, readLinear } from './linear-memory';
 import { executeRdmsr, executeWrmsr } from './msr';
@@ -53,6 +54,8 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   CLI: flags.executeCli,
   CLTS: control.executeClts,
   CPUID: executeCpuid,
+  FXRSTOR: fxsave.executeFxrstor,
+  FXSAVE: fxsave.executeFxsave,
   HLT: flags.executeHlt,
   IN: io.executeIn,
   INS: io.executeIns,
@@ -66,6 +69,7 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   IRET: executeIret,
   JMP_FAR: executeJmpFar,
   LAR: segments.executeLar,
+  LDMXCSR: fxsave.executeLdmxcsr,
   LDS: segments.loadFarPointer(Seg.DS),
   LES: segments.loadFarPointer(Seg.ES),
   LFS: segments.loadFarPointer(Seg.FS),
@@ -103,6 +107,7 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   SLDT: tables.executeSldt,
   SMSW: control.executeSmsw,
   STAC: flags.executeStac,
+  STMXCSR: fxsave.executeStmxcsr,
   STI: flags.executeSti,
   STR: tables.executeStr,
   SWAPGS: fast.executeSwapgs,
@@ -112,6 +117,8 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   SYSRET: fast.executeSysret,
   VERR: segments.executeVerr,
   VERW: segments.executeVerw,
+  VLDMXCSR: fxsave.executeLdmxcsr,
+  VSTMXCSR: fxsave.executeStmxcsr,
   WBINVD: cache.executeInvd,
   WRFSBASE: segments.writeBase(Seg.FS),
   WRGSBASE: segments.writeBase(Seg.GS),

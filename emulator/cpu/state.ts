@@ -3,6 +3,7 @@
  * touches (general registers, RIP, flags, segment bases) lives in the machine's linear memory and is seen here through
  * typed views; the rest are plain fields.
  */
+import { ExtendedState } from './extended-state';
 import * as layout from '../engine/layout';
 
 /** RFLAGS bits (SDM vol. 1, section 3.4.3). */
@@ -167,6 +168,8 @@ export class CpuState {
   cr8 = 0;
   efer = 0;
   xcr0 = 1n;
+  /** IA32_XSS: supervisor state that XSAVES saves. */
+  xss = 0n;
   /**
    * PKRU and IA32_PKRS, the rights of protection keys (cpu/protection-keys.ts); u32. After a change call
    * `Cpu.modeChanged`.
@@ -207,6 +210,9 @@ export class CpuState {
   /** HLT was executed; an interrupt ends it. */
   halted = false;
 
+  /** x87, SSE and AVX state. */
+  readonly extended: ExtendedState;
+
   private readonly u64: BigUint64Array;
   private readonly u32: Uint32Array;
 
@@ -215,6 +221,7 @@ export class CpuState {
     this.u64 = new BigUint64Array(buffer, 0, 64);
     this.u32 = new Uint32Array(buffer, 0, 128);
     this.gpr = new BigUint64Array(buffer, layout.GPR, 16);
+    this.extended = new ExtendedState(memory);
     const bases = new BigUint64Array(buffer, layout.SEGMENT_BASE, 6);
     const selectors = new Uint16Array(buffer, layout.SELECTORS, 6);
     this.segments = [0, 1, 2, 3, 4, 5].map((index) => new SegmentRegister(selectors, bases, index));
