@@ -129,6 +129,7 @@ const TIME_STAMP_COUNTER = 0x10;
 /** Headings, in the order in which groups are shown. */
 const GROUP_TITLES: Record<MsrDescription['group'], string> = {
   'system call': 'System call (SYSCALL, SYSRET, SYSENTER)',
+  'control flow': 'Control-flow enforcement (CET)',
   'segment bases': 'Segment bases',
   time: 'Time',
   'memory types': 'Memory types',

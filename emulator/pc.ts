@@ -68,6 +68,8 @@ function decoderFeatures(model: CpuModel): number {
   let features: number = DecoderFeature.VEX;
   if (model.features.has('BMI1')) features |= DecoderFeature.BMI1;
   if (model.features.has('LZCNT')) features |= DecoderFeature.LZCNT;
+  if (model.features.has('CET_SS')) features |= DecoderFeature.CET_SS;
+  if (model.features.has('CET_IBT')) features |= DecoderFeature.CET_IBT;
   return features;
 }
 

@@ -31,6 +31,8 @@ const CR4_FEATURES: readonly (readonly [number, Feature])[] = [
   [Cr4.SMEP, 'SMEP'],
   [Cr4.SMAP, 'SMAP'],
   [Cr4.PKE, 'PKU'],
+  [Cr4.CET, 'CET_SS'],
+  [Cr4.CET, 'CET_IBT'],
   [Cr4.PKS, 'PKS'],
 ];
 
@@ -97,6 +99,7 @@ function setCr0(cpu: Cpu, value: bigint): void {
   const paging = (bits & Cr0.PG) !== 0;
   if (paging && !(bits & Cr0.PE)) generalProtection();
   if (bits & Cr0.NW && !(bits & Cr0.CD)) generalProtection();
+  if (state.cr4 & Cr4.CET && !(bits & Cr0.WP)) generalProtection();
   let { efer } = state;
   if (paging && !state.paging && efer & Efer.LME) {
     // Activating long mode (SDM vol. 3, section 10.8.5).
@@ -139,6 +142,7 @@ function setCr4(cpu: Cpu, value: bigint): void {
   const bits = Number(value);
   const changed = bits ^ state.cr4;
   if (state.longMode && (!(bits & Cr4.PAE) || changed & Cr4.LA57)) generalProtection();
+  if (bits & Cr4.CET && !(state.cr0 & Cr0.WP)) generalProtection();
   if (changed & bits & Cr4.PCIDE && (!state.longMode || state.cr3 & PCID_MASK)) generalProtection();
   const pae = Cr4.PAE | Cr4.PGE | Cr4.PSE | Cr4.SMEP;
   if (state.paging && bits & Cr4.PAE && !state.longMode && changed & pae) loadPdptes(cpu, state.cr3);

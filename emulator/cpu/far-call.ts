@@ -1,5 +1,6 @@
 /** Far JMP and CALL: to code segments, through call gates, and to tasks (SDM vol. 2, CALL and JMP; vol. 3, 5.8). */
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import { trackFarTransfer } from './cet';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
 import { checkDirectTarget, readFarPointer, type FarPointer } from './far-transfer';
@@ -20,6 +21,13 @@ import {
   SystemType,
   type Descriptor,
 } from './segmentation';
+import {
+  enterInnerLevel,
+  enterSameLevel,
+  farReturn,
+  requireReachableShadowStack,
+  type ShadowEntry,
+} from './shadow-stack';
 import { accessAt, setStackPointer, Stack, stackPointerSize } from './stack';
 import { switchTask } from './task-switch';
 import { readRsp } from './task-state';
@@ -43,7 +51,7 @@ function transfer(cpu: Cpu, instruction: Instruction, kind: Transfer): void {
   const descriptor = readDescriptor(cpu, pointer.selector);
   if (descriptor.codeOrData) {
     checkDirectTarget(cpu, pointer.selector, descriptor);
-    return enterSameLevel(cpu, pointer, descriptor, size, kind);
+    return transferSameLevel(cpu, pointer, descriptor, size, kind);
   }
   requireGatePrivilege(cpu, pointer.selector, descriptor);
   const type = descriptor.systemType;
@@ -67,7 +75,7 @@ function requireGatePrivilege(cpu: Cpu, selector: number, gate: Descriptor): voi
 }
 
 /** To a code segment without a change of privilege level; CALL pushes CS and the return address. */
-function enterSameLevel(cpu: Cpu, target: FarPointer, code: Descriptor, size: 2 | 4 | 8, kind: Transfer): void {
+function transferSameLevel(cpu: Cpu, target: FarPointer, code: Descriptor, size: 2 | 4 | 8, kind: Transfer): void {
   const { state } = cpu;
   const stack = Stack.current(cpu);
   const pointerSize = stackPointerSize(cpu);
@@ -76,10 +84,15 @@ function enterSameLevel(cpu: Cpu, target: FarPointer, code: Descriptor, size: 2 
     stack.push(size, cpu.nextAddress);
   }
   requireCodeOffset(cpu, code, target.offset);
+  const target64 = state.longMode && code.long;
+  if (kind === 'jmp') requireReachableShadowStack(state, target64);
+  const shadow = kind === 'call' ? enterSameLevel(cpu, farReturn(state, cpu.nextAddress), target64) : undefined;
   stack.commit();
+  shadow?.commit();
   setCodeSegment(cpu, target.selector, code, state.cpl);
   if (kind === 'call') setStackPointer(cpu, stack.pointer, pointerSize);
   cpu.nextAddress = target.offset;
+  trackFarTransfer(cpu, state.cpl);
 }
 
 function throughCallGate(cpu: Cpu, gateSelector: number, gate: Descriptor, kind: Transfer): void {
@@ -97,7 +110,7 @@ function throughCallGate(cpu: Cpu, gateSelector: number, gate: Descriptor, kind:
   if (!code.present) selectorFault(Vector.NP, selector);
   const size = state.longMode ? 8 : wide ? 4 : 2;
   if (kind === 'jmp' || code.isConforming || code.dpl === state.cpl) {
-    return enterSameLevel(cpu, { selector, offset }, code, size, kind);
+    return transferSameLevel(cpu, { selector, offset }, code, size, kind);
   }
   if (state.longMode) callInnerLongMode(cpu, { selector, offset }, code);
   else callInner(cpu, { selector, offset }, code, size === 8 ? 4 : size, gate.high & 31);
@@ -128,11 +141,14 @@ function callInnerLongMode(cpu: Cpu, target: FarPointer, code: Descriptor): void
   stack.push(8, BigInt(state.segments[Seg.CS].selector));
   stack.push(8, cpu.nextAddress);
   requireCodeOffset(cpu, code, target.offset);
+  const shadow = enterInnerShadowStack(cpu, code);
   stack.commit();
+  shadow.commit();
   setCodeSegment(cpu, target.selector, code, code.dpl);
   setNullStackSegment(ss, code.dpl, code.dpl);
   setStackPointer(cpu, stack.pointer, 8);
   cpu.nextAddress = target.offset;
+  trackFarTransfer(cpu, code.dpl);
 }
 
 /** To an inner privilege level in protected mode: SS:ESP from the TSS, `count` parameters copied from the old stack. */
@@ -155,12 +171,22 @@ function callInner(cpu: Cpu, target: FarPointer, code: Descriptor, size: 2 | 4, 
   stack.push(size, BigInt(state.segments[Seg.CS].selector));
   stack.push(size, cpu.nextAddress);
   requireCodeOffset(cpu, code, target.offset);
+  const shadow = enterInnerShadowStack(cpu, code);
   markAccessed(cpu, inner.descriptor);
   stack.commit();
+  shadow.commit();
   setCodeSegment(cpu, target.selector, code, code.dpl);
   setSegment(ss, inner.selector, inner.descriptor);
   setStackPointer(cpu, stack.pointer, pointerSize);
   cpu.nextAddress = target.offset;
+  trackFarTransfer(cpu, code.dpl);
+}
+
+/** The shadow stack of the privilege level that a call gate leads to. */
+function enterInnerShadowStack(cpu: Cpu, code: Descriptor): ShadowEntry {
+  const { state } = cpu;
+  const newSsp = (): bigint => state.cet.privilegeSsp[code.dpl];
+  return enterInnerLevel(cpu, code.dpl, newSsp, farReturn(state, cpu.nextAddress), state.longMode);
 }
 
 /** Real-address and virtual-8086 mode. */

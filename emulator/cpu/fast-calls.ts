@@ -4,9 +4,11 @@
  */
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
 import { isCanonical } from './canonical';
+import { shadowStackEnabled, trackFarTransfer } from './cet';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
 import { SegmentType, setFlatSegment } from './segmentation';
+import { canonicalSsp } from './shadow-stack';
 import { AccessRights, Efer, Flag } from './state';
 
 const FLAT = AccessRights.S | AccessRights.P | AccessRights.G;
@@ -60,7 +62,28 @@ function enterKernel(cpu: Cpu, code: number): void {
   const selector = syscallSelector(cpu);
   setFlatSegment(cpu.state.segments[Seg.CS], selector, code);
   setFlatSegment(cpu.state.segments[Seg.SS], selector + 8, DATA);
-  cpu.state.cpl = 0;
+  enterRing0(cpu);
+}
+
+/**
+ * SYSCALL and SYSENTER save SSP, and leave it 0 until SETSSBSY gives ring 0 its shadow stack; an ENDBRANCH instruction
+ * must follow (SDM vol. 2, SYSCALL).
+ */
+function enterRing0(cpu: Cpu): void {
+  const { state } = cpu;
+  const { cet } = state;
+  if (shadowStackEnabled(state, state.cpl)) cet.privilegeSsp[3] = canonicalSsp(cpu, cet.ssp);
+  state.cpl = 0;
+  if (shadowStackEnabled(state, 0)) cet.ssp = 0n;
+  trackFarTransfer(cpu, 0);
+  cpu.modeChanged();
+}
+
+/** SYSRET and SYSEXIT take SSP from IA32_PL3_SSP. */
+function enterRing3(cpu: Cpu): void {
+  const { state } = cpu;
+  state.cpl = 3;
+  if (shadowStackEnabled(state, 3)) state.cet.ssp = state.cet.privilegeSsp[3];
   cpu.modeChanged();
 }
 
@@ -99,9 +122,8 @@ function sysretAmd(cpu: Cpu, to64: boolean): void {
 function returnToUser(cpu: Cpu, to64: boolean, target: bigint): void {
   const selector = to64 ? sysretSelector(cpu) + 16 : sysretSelector(cpu);
   setFlatSegment(cpu.state.segments[Seg.CS], selector | 3, (to64 ? CODE64 : CODE32) | DPL3);
-  cpu.state.cpl = 3;
   cpu.nextAddress = target;
-  cpu.modeChanged();
+  enterRing3(cpu);
 }
 
 /** Bits 15..0 of IA32_SYSENTER_CS; #GP(0) if SYSENTER and SYSEXIT cannot use it. AMD has neither in long mode. */
@@ -124,8 +146,7 @@ export function executeSysenter(cpu: Cpu, _instruction: Instruction): void {
   cpu.nextAddress = longMode ? state.sysenterEip : low32(state.sysenterEip);
   setFlatSegment(state.segments[Seg.CS], selector, longMode ? CODE64 : CODE32);
   setFlatSegment(state.segments[Seg.SS], selector + 8, DATA);
-  state.cpl = 0;
-  cpu.modeChanged();
+  enterRing0(cpu);
 }
 
 /** SYSEXIT (operand size 4) and its 64-bit form (operand size 8): RDX to RIP, RCX to RSP. */
@@ -142,8 +163,7 @@ export function executeSysexit(cpu: Cpu, instruction: Instruction): void {
   const selector = (to64 ? base + 32 : base + 16) | 3;
   setFlatSegment(state.segments[Seg.CS], selector, (to64 ? CODE64 : CODE32) | DPL3);
   setFlatSegment(state.segments[Seg.SS], selector + 8, DATA | DPL3);
-  state.cpl = 3;
-  cpu.modeChanged();
+  enterRing3(cpu);
 }
 
 /** SWAPGS: exchanges the GS base with IA32_KERNEL_GS_BASE. */

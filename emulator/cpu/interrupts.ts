@@ -2,6 +2,7 @@
  * Delivery of exceptions and interrupts through the IDT (SDM vol. 3, chapter 6; vol. 2, INT n, "Operation").
  */
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
+import { trackFarTransfer } from './cet';
 import type { Cpu } from './cpu';
 import { isRegisterGuard, recordDebugException, requestedBreakpoints } from './debug';
 import { GuestException, Vector } from './exceptions';
@@ -23,6 +24,7 @@ import {
   markAccessed,
   SystemType,
 } from './segmentation';
+import { enterInnerLevel, enterSameLevel, farReturn, readInterruptSsp, type ShadowEntry } from './shadow-stack';
 import { accessAt, setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag, type CpuState } from './state';
 import { readInnerStack, readIst, readRsp } from './task-state';
@@ -257,13 +259,26 @@ function enterLongMode(cpu: Cpu, delivery: Delivery): void {
   if (delivery.errorCode !== undefined) stack.push(8, BigInt(delivery.errorCode));
   requireCodeOffset(cpu, code, offset, ext);
 
-  const outward = cpl < state.cpl;
+  const inward = cpl < state.cpl;
+  const shadow = enterShadowStack(cpu, cpl, delivery.returnAddress, ist);
   stack.commit();
+  shadow.commit();
   setCodeSegment(cpu, selector, code, cpl);
-  if (outward) setNullStackSegment(ss, cpl, cpl);
+  if (inward) setNullStackSegment(ss, cpl, cpl);
   setStackPointer(cpu, stack.pointer, 8);
   cpu.nextAddress = offset;
   clearFlags(state, gate.systemType);
+  trackFarTransfer(cpu, cpl);
+}
+
+/** The shadow stack of a handler at privilege level `cpl`; `ist` is the interrupt stack table index of its gate. */
+function enterShadowStack(cpu: Cpu, cpl: number, returnAddress: bigint, ist: number): ShadowEntry {
+  const { state } = cpu;
+  const from = farReturn(state, returnAddress);
+  const mode64 = state.longMode;
+  const fromTable = (): bigint => readInterruptSsp(cpu, ist);
+  if (cpl === state.cpl) return enterSameLevel(cpu, from, mode64, ist === 0 ? undefined : fromTable);
+  return enterInnerLevel(cpu, cpl, ist === 0 ? () => state.cet.privilegeSsp[cpl] : fromTable, from, mode64);
 }
 
 /** 32-bit protected mode: 16- and 32-bit gates, SS:ESP pushed only when the privilege level changes. */
@@ -304,8 +319,10 @@ function enterProtectedMode(cpu: Cpu, delivery: Delivery): void {
   if (delivery.errorCode !== undefined) stack.push(size, BigInt(delivery.errorCode));
   requireCodeOffset(cpu, code, offset, ext);
 
+  const shadow = enterShadowStack(cpu, cpl, delivery.returnAddress, 0);
   if (inner) markAccessed(cpu, inner.descriptor);
   stack.commit();
+  shadow.commit();
   setCodeSegment(cpu, selector, code, cpl);
   if (inner) setSegment(ss, inner.selector, inner.descriptor);
   setStackPointer(cpu, stack.pointer, pointerSize);
@@ -314,6 +331,7 @@ function enterProtectedMode(cpu: Cpu, delivery: Delivery): void {
   if (fromVirtual8086) {
     for (const seg of VIRTUAL_8086_PUSHED) setNullSegment(cpu, state.segments[seg], 0);
   }
+  trackFarTransfer(cpu, cpl);
 }
 
 /** Data segment registers in the order in which they are pushed when an interrupt leaves virtual-8086 mode. */

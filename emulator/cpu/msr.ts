@@ -7,6 +7,7 @@ import { APIC_BASE_RESET, ApicBase } from './apic-base';
 import type { Cpu } from './cpu';
 import type { CpuModel } from './cpuid';
 import { amdRegisters } from './msr-amd';
+import { cetRegisters } from './msr-cet';
 import {
   address,
   constant,
@@ -355,6 +356,7 @@ export const msrs: readonly MsrDescription[] = [
     withFeature('RDTSCP'),
   ),
   protectionKeyRights,
+  ...cetRegisters,
   ...amdRegisters,
 ];
 

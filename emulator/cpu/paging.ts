@@ -15,6 +15,8 @@ export const enum PageAccess {
   /** At CPL 3; without it the access is a supervisor-mode access. */
   USER = 1 << 2,
   FETCH = 1 << 4,
+  /** An access to a shadow stack, by what control-flow enforcement does. */
+  SHADOW_STACK = 1 << 6,
   /** Supervisor access to a system structure (GDT, IDT, TSS): EFLAGS.AC does not open SMAP for it. Not in error codes. */
   IMPLICIT = 1 << 8,
 }
@@ -312,6 +314,7 @@ export class Paging {
   /** Access rights by the entries (SDM vol. 3, section 4.6.1). */
   private entriesPermit(access: number): boolean {
     const userPage = (this.rights & PageEntry.US) !== 0;
+    if (access & PageAccess.SHADOW_STACK) return this.isShadowStackPage() && userPage === !!(access & PageAccess.USER);
     const readOnly = !(this.rights & PageEntry.RW);
     if (access & PageAccess.USER) {
       if (!userPage || (readOnly && access & PageAccess.WRITE)) return false;
@@ -323,8 +326,19 @@ export class Paging {
     return !(access & PageAccess.IMPLICIT) && this.state.flag(Flag.AC);
   }
 
+  /**
+   * A shadow-stack page is dirty and not writable by its own entry, but by all entries above that (SDM vol. 3, section
+   * 4.6.1). Without paging there is nothing to tell it by.
+   */
+  private isShadowStackPage(): boolean {
+    const last = this.entries - 1;
+    if ((this.entryLow[last] & (PageEntry.RW | PageEntry.D)) !== Number(PageEntry.D)) return false;
+    for (let index = 0; index < last; index++) if (!(this.entryLow[index] & PageEntry.RW)) return false;
+    return true;
+  }
+
   private fail(fault: number, access: number): boolean {
-    this.errorCode = fault | (access & (PageAccess.WRITE | PageAccess.USER));
+    this.errorCode = fault | (access & (PageAccess.WRITE | PageAccess.USER | PageAccess.SHADOW_STACK));
     if (access & PageAccess.FETCH && (this.executeDisable || this.cr4 & Cr4.SMEP)) this.errorCode |= PageAccess.FETCH;
     return false;
   }

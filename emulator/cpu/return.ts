@@ -13,6 +13,7 @@ import {
   setSegment,
   type Descriptor,
 } from './segmentation';
+import { leaveLevel, type ShadowEntry } from './shadow-stack';
 import { setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag } from './state';
 import { returnFromTask } from './task-switch';
@@ -63,7 +64,7 @@ export function executeIret(cpu: Cpu, instruction: Instruction): void {
 
   const virtual = oldCpl === 0 ? Flag.VIF | Flag.VIP : 0;
   const flags = restoredFlags(state, image, size, oldCpl, Flag.RF | virtual);
-  goTo(cpu, target, newStack, stack);
+  goTo(cpu, target, newStack, stack, leaveShadowStack(cpu, target, true));
   state.rflags = flags;
   cpu.modeChanged();
 }
@@ -86,7 +87,7 @@ export function executeRetFar(cpu: Cpu, instruction: Instruction): void {
     newStack = { ...popped, pointer: popped.pointer + BigInt(release) };
   }
   requireCodeOffset(cpu, target.code, offset);
-  goTo(cpu, target, newStack, stack);
+  goTo(cpu, target, newStack, stack, leaveShadowStack(cpu, target, false));
 }
 
 function frameSize(instruction: Instruction): 2 | 4 | 8 {
@@ -103,12 +104,26 @@ function popStack(cpu: Cpu, stack: Stack, size: 2 | 4 | 8, target: ReturnTarget)
   return { selector, pointer, descriptor: readReturnStack(cpu, selector, target.code, target.cpl) };
 }
 
+/** What becomes of the shadow stack; `fromEvent` for IRET. */
+function leaveShadowStack(cpu: Cpu, { selector, code, cpl, offset }: ReturnTarget, fromEvent: boolean): ShadowEntry {
+  const mode64 = cpu.state.longMode && code.long;
+  const linear = mode64 ? offset : BigInt.asUintN(32, code.base + offset);
+  return leaveLevel(cpu, { selector, linear, cpl, mode64 }, fromEvent);
+}
+
 /** Commits: nothing faults after this but the accessed bits, which are written first. */
-function goTo(cpu: Cpu, target: ReturnTarget, newStack: ReturnStack | undefined, oldStack: Stack): void {
+function goTo(
+  cpu: Cpu,
+  target: ReturnTarget,
+  newStack: ReturnStack | undefined,
+  oldStack: Stack,
+  shadow: ShadowEntry,
+): void {
   const { state } = cpu;
   const outward = target.cpl > state.cpl;
   const oldPointerSize = stackPointerSize(cpu);
   if (newStack?.descriptor) markAccessed(cpu, newStack.descriptor);
+  shadow.commit();
   setCodeSegment(cpu, target.selector, target.code, target.cpl);
   if (newStack) {
     const ss = state.segments[Seg.SS];

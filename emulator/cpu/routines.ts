@@ -1,6 +1,7 @@
 /** The architectural routines by SDM mnemonic: what the engine calls instead of generated code. */
 import { Seg, type Instruction } from '../isa/instruction';
 import * as cache from './cache-instructions';
+import { executeEndbranch } from './cet';
 import * as control from './control-registers';
 import type { ArchitecturalRoutine, Cpu } from './cpu';
 import { executeCpuid } from './cpuid';
@@ -14,12 +15,14 @@ import * as fxsave from './fxsave';
 import { executeInt, executeInt1 } from './interrupts';
 import { dataAccess, readLinear } from './linear-memory';
 import { executeRdmsr, executeWrmsr } from './msr';
+import { executeNearCall, executeNearJmp, executeNearRet } from './near-branch';
 import * as io from './port-io';
 import { executeRdpkru, executeWrpkru } from './protection-key-instructions';
 import { executeRandom } from './random';
 import { operandAt, readGpr } from './registers';
 import { executeIret, executeRetFar } from './return';
 import * as segments from './segment-instructions';
+import * as shadow from './shadow-stack-instructions';
 import * as timestamp from './timestamp';
 
 function undefinedInstruction(): never {
@@ -49,15 +52,20 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   ...Object.fromEntries(UNDEFINED.map((mnemonic) => [mnemonic, undefinedInstruction])),
   ARPL: segments.executeArpl,
   BOUND: executeBound,
+  CALL: executeNearCall,
   CALL_FAR: executeCallFar,
   CLAC: flags.executeClac,
   CLI: flags.executeCli,
+  CLRSSBSY: shadow.executeClrssbsy,
   CLTS: control.executeClts,
   CPUID: executeCpuid,
   FXRSTOR: fxsave.executeFxrstor,
   FXSAVE: fxsave.executeFxsave,
+  ENDBR32: executeEndbranch(false),
+  ENDBR64: executeEndbranch(true),
   HLT: flags.executeHlt,
   IN: io.executeIn,
+  INCSSP: shadow.executeIncssp,
   INS: io.executeIns,
   INT: executeInt,
   INT1: executeInt1,
@@ -67,6 +75,7 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   INVLPG: cache.executeInvlpg,
   INVPCID: cache.executeInvpcid,
   IRET: executeIret,
+  JMP: executeNearJmp,
   JMP_FAR: executeJmpFar,
   LAR: segments.executeLar,
   LDMXCSR: fxsave.executeLdmxcsr,
@@ -99,9 +108,14 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   RDPMC: timestamp.executeRdpmc,
   RDRAND: executeRandom,
   RDSEED: executeRandom,
+  RDSSP: shadow.executeRdssp,
   RDTSC: timestamp.executeRdtsc,
   RDTSCP: timestamp.executeRdtscp,
+  RET: executeNearRet,
   RET_FAR: executeRetFar,
+  RSTORSSP: shadow.executeRstorssp,
+  SAVEPREVSSP: shadow.executeSaveprevssp,
+  SETSSBSY: shadow.executeSetssbsy,
   SGDT: tables.executeSgdt,
   SIDT: tables.executeSidt,
   SLDT: tables.executeSldt,
@@ -124,6 +138,8 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   WRGSBASE: segments.writeBase(Seg.GS),
   WRMSR: executeWrmsr,
   WRPKRU: executeWrpkru,
+  WRSS: shadow.executeWrss,
+  WRUSS: shadow.executeWruss,
   XGETBV: control.executeXgetbv,
   XSETBV: control.executeXsetbv,
 };

@@ -5,6 +5,7 @@
  */
 import { ExtendedState } from './extended-state';
 import * as layout from '../engine/layout';
+import { CetState } from './cet-state';
 
 /** RFLAGS bits (SDM vol. 1, section 3.4.3). */
 export const enum Flag {
@@ -195,6 +196,8 @@ export class CpuState {
   tscOffset = 0n;
   /** Where the sequence of RDRAND and RDSEED stands (cpu/random.ts): 64 bits, all a snapshot needs to go on with it. */
   randomState = 0n;
+  /** Control-flow enforcement: SSP and its MSRs. After a change call `Cpu.modeChanged`. */
+  readonly cet = new CetState();
   /** MSRs that only hold what was written, by number. */
   readonly otherMsrs = new Map<number, bigint>();
 

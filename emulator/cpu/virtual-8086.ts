@@ -1,9 +1,11 @@
 /** Virtual-8086 mode (SDM vol. 3, chapter 21): what is sensitive to IOPL there, and how IRET enters it. */
 import { Seg } from '../isa/instruction';
+import { ControlProtection, controlProtection, enabledForUser, shadowStackEnabled } from './cet';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
 import { restoredFlags } from './far-transfer';
 import { setParagraphSegment } from './segmentation';
+import { releaseTokenQuietly } from './shadow-stack';
 import { setStackPointer, type Stack } from './stack';
 import { Flag, type CpuState } from './state';
 
@@ -31,11 +33,15 @@ export function returnToVirtual8086(cpu: Cpu, stack: Stack, { selector, offset, 
   const pointer = stack.pop(4);
   const order = [Seg.SS, Seg.ES, Seg.DS, Seg.FS, Seg.GS];
   const selectors = order.map((seg) => [seg, Number(stack.pop(4) & 0xffffn)] as const);
-  if (offset > LAST_OFFSET) throw new GuestException(Vector.GP, 0);
+  if (offset > LAST_OFFSET || enabledForUser(state)) throw new GuestException(Vector.GP, 0);
+  const shadow = shadowStackEnabled(state, state.cpl);
+  const { ssp } = state.cet;
+  if (shadow && ssp & 7n) controlProtection(ControlProtection.FAR_RET_IRET);
   enterVirtual8086(state, restoredFlags(state, flags, 4, 0, Flag.RF | Flag.VM | Flag.VIF | Flag.VIP), [
     ...selectors,
     [Seg.CS, selector],
   ]);
+  if (shadow) releaseTokenQuietly(cpu, ssp);
   setStackPointer(cpu, pointer, 4);
   cpu.nextAddress = offset;
   cpu.modeChanged();

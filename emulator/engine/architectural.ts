@@ -1,4 +1,5 @@
 /** Carries out architectural routines for generated code, and decides whether it may go on by itself afterwards. */
+import { missingEndbranch } from '../cpu/cet';
 import type { ArchitecturalRoutine } from '../cpu/cpu';
 import { instructionBreakpointsEnabled } from '../cpu/debug';
 import { GuestException, Vector } from '../cpu/exceptions';
@@ -12,6 +13,7 @@ import { softwareRoutines } from '../isa/semantics/software';
 import type { Stop, StopConditions, SystemCallGate } from '../machine';
 import { unitFault } from './mode';
 import type { GeneratedCode } from './generated-code';
+import { ControlFlow, endsIndirectBranch } from './control-flow';
 import * as layout from './layout';
 import { STEP_NEEDED } from './memory-access';
 import type { Environment, Processor } from './processor';
@@ -72,7 +74,12 @@ export class ArchitecturalInstructions {
     this.lastMnemonic = instruction.mnemonic;
     const cplBefore = state.cpl;
     try {
-      if (processor.watch.any && !processor.stepping) {
+      if (processor.mode.controlFlow === ControlFlow.WAITING && !endsIndirectBranch(instruction, state.mode64)) {
+        missingEndbranch(processor);
+        // Legacy code: the instruction is executed once tracking is suppressed.
+        processor.nextAddress = rip;
+        this.i32[layout.BUDGET >> 2]++;
+      } else if (processor.watch.any && !processor.stepping) {
         generated.fault = STEP_NEEDED;
       } else if (instruction.repeat !== 'none' && REPEATED_IO.has(instruction.mnemonic)) {
         this.repeatedIo(instruction);

@@ -1,10 +1,12 @@
 /** Fetches and decodes guest code: canonical and limit checks, translation for fetching, instructions that cross pages. */
 import { isCanonicalHigh } from '../cpu/canonical';
+import { missingEndbranch } from '../cpu/cet';
 import { GuestException, Vector } from '../cpu/exceptions';
 import { PageAccess } from '../cpu/paging';
 import { decode, DecoderFeature, type DecodeFailure } from '../isa/decoder';
 import type { Instruction } from '../isa/instruction';
 import { PAGE_BYTES } from '../memory';
+import { ControlFlow } from './control-flow';
 import type { CodeFetcher, Fetched } from './code-cache';
 import type { Mode } from './mode';
 import type { Processor } from './processor';
@@ -65,6 +67,7 @@ export class Fetcher implements CodeFetcher {
       this.copy(available, secondPage, LONGEST_INSTRUCTION);
       result = decode(this.joined, 0, LONGEST_INSTRUCTION, mode.codeSize, features);
     }
+    if (typeof result === 'string' && mode.controlFlow === ControlFlow.WAITING) missingEndbranch(this.cpu);
     if (result === 'undefined') throw new GuestException(Vector.UD);
     if (typeof result === 'string') throw new GuestException(Vector.GP, 0);
     if (mode.codeSize !== 64 && rip + BigInt(result.length - 1) > BigInt(mode.codeLimit >>> 0)) {

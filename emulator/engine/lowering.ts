@@ -7,6 +7,7 @@ import { describedOperands, descriptionName, operandRefs, type Variant } from '.
 import { softwareRoutines } from '../isa/semantics/software';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import { Builtin, type HandlerTable } from './handlers';
+import { ControlFlow, isChecked } from './control-flow';
 import * as layout from './layout';
 import { stringSegmentation, unitFault, type Mode } from './mode';
 import { AddressField, CompiledField, Field, OutOfLineField } from './records';
@@ -176,11 +177,13 @@ export class Lowering {
     const sensitive = mode.virtual8086 && mnemonic === 'PUSHF';
     const supported = this.supports(instruction);
     const unit = vectorUnit(instruction);
-    if (unit && (!supported || unitFault(mode, unit) !== undefined)) {
+    const waiting = mode.controlFlow === ControlFlow.WAITING;
+    if (waiting || (unit && (!supported || unitFault(mode, unit) !== undefined))) {
       this.builtin(record, Builtin.ARCHITECTURAL);
       return { record, handler: Builtin.ARCHITECTURAL, ends: true };
     }
-    const described = this.table.describes(mnemonic) && supported && !sensitive;
+    const described =
+      this.table.describes(mnemonic) && supported && !sensitive && !isChecked(mode.controlFlow, instruction);
     const refs = described ? operandRefs(instruction) : undefined;
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     const variant = instructionVariant(instruction, mode);

@@ -4,6 +4,7 @@
  */
 import { Vector } from '../cpu/exceptions';
 import { AccessRights, Cr0, Cr4, type CpuState, type SegmentRegister } from '../cpu/state';
+import { ControlFlow, controlFlowOf } from './control-flow';
 import type { VectorUnit } from '../isa/features';
 import { Seg } from '../isa/instruction';
 import type { SegmentKind } from '../isa/semantics/context';
@@ -27,6 +28,8 @@ export interface Mode {
   readonly virtual8086: boolean;
   /** Bits `Units`: which vector instructions are enabled. */
   readonly units: number;
+  /** What control-flow enforcement asks of branches. */
+  readonly controlFlow: ControlFlow;
 }
 
 /** Which vector instructions CR0, CR4 and XCR0 allow (SDM vol. 3, tables 2-2 and 14-1). */
@@ -66,8 +69,8 @@ export function stringSegmentation(mode: Mode, source: Seg): SegmentKind {
 }
 
 const ALL_SEGMENTS = 0x3f;
-const LONG_MODES = Array.from({ length: Units.COUNT }, (_, units): Mode => ({
-  id: units,
+const LONG_MODES = Array.from({ length: Units.COUNT * ControlFlow.COUNT }, (_, id): Mode => ({
+  id,
   codeSize: 64,
   stack: 'flat64',
   flat: ALL_SEGMENTS,
@@ -76,7 +79,8 @@ const LONG_MODES = Array.from({ length: Units.COUNT }, (_, units): Mode => ({
   codeLimit: 0xffffffff,
   vex: true,
   virtual8086: false,
-  units,
+  units: id % Units.COUNT,
+  controlFlow: Math.floor(id / Units.COUNT),
 }));
 
 /** Data segment type bits: code, expand-down, writable (SDM vol. 3, table 3-1). */
@@ -95,7 +99,8 @@ export class Modes {
   /** The mode `state` is in. */
   of(state: CpuState): Mode {
     const units = unitsOf(state);
-    if (state.mode64) return LONG_MODES[units];
+    const controlFlow = controlFlowOf(state);
+    if (state.mode64) return LONG_MODES[controlFlow * Units.COUNT + units];
     const { segments } = state;
     const code = segments[Seg.CS];
     let flat = 0;
@@ -110,12 +115,12 @@ export class Modes {
     const stack = flat & zeroBase & stackBit && segments[Seg.SS].big ? 'flat32' : 'checked';
     const vex = !state.paragraphSelectors;
     const { virtual8086 } = state;
-    const key = [codeSize, stack, flat, zeroBase, code.base, code.limit, vex, virtual8086, units].join();
+    const key = [codeSize, stack, flat, zeroBase, code.base, code.limit, vex, virtual8086, units, controlFlow].join();
     let mode = this.known.get(key);
     if (!mode) {
       const id = LONG_MODES.length + this.known.size;
       mode = {
-        ...{ id, codeSize, stack, flat, zeroBase, vex, virtual8086, units },
+        ...{ id, codeSize, stack, flat, zeroBase, vex, virtual8086, units, controlFlow },
         ...{ codeBase: code.base, codeLimit: code.limit },
       };
       this.known.set(key, mode);

@@ -13,6 +13,7 @@ import { ValueType } from '../wasm/types';
 import { CompiledContext } from './compiled-context';
 import type { Block } from './code-cache';
 import { Builtin, type HandlerTable } from './handlers';
+import { isChecked } from './control-flow';
 import * as layout from './layout';
 import { displaces, instructionVariant } from './lowering';
 import type { Mode } from './mode';
@@ -50,7 +51,8 @@ function isCompilable(instruction: Instruction, block: Block, table: HandlerTabl
   for (const operand of instruction.operands) {
     if (operand.kind === 'memory' && mode.codeSize !== 64 && !(mode.flat & (1 << operand.segment))) return false;
   }
-  if (STRING_MNEMONICS.has(mnemonic) || displaces(instruction)) return false;
+  if (STRING_MNEMONICS.has(mnemonic) || displaces(instruction) || isChecked(mode.controlFlow, instruction))
+    return false;
   const refs = operandRefs(instruction);
   return refs !== undefined && find(instruction, refs, mode, table) !== undefined;
 }

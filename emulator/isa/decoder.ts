@@ -3,8 +3,8 @@
  * opcode maps; the form tells which operands follow.
  *
  * Everything up to AVX2, FMA, F16C and GFNI is decoded, whether a modelled processor has it or not. AVX-512 and the
- * later vector extensions are undefined, and so is all of EVEX; virtualisation, SGX, TSX, CET, MPX, AMX, Key Locker and
- * AMD's own instructions are undefined, but for the encodings that are NOP on a processor without the feature.
+ * later vector extensions are undefined, and so is all of EVEX; virtualisation, SGX, TSX, MPX, AMX, Key Locker and AMD's
+ * own instructions are undefined, but for the encodings that are NOP on a processor without the feature.
  *
  * Operands are those of the SDM, destination first, with these conventions:
  * - Fixed operands an instruction always has (AL in MUL, the accumulator and DX of string instructions) are left out;
@@ -78,6 +78,9 @@ PREFIXES[0xf0] = Prefix.Lock;
 PREFIXES[0xf2] = Prefix.Repeat;
 PREFIXES[0xf3] = Prefix.Repeat;
 
+/** The DS override in front of a near indirect branch. */
+const NO_TRACK = 0x3e;
+
 /** The pp field of VEX (SDM vol. 2, figure 2-9) as a mandatory prefix: none, 66, F3, F2. */
 const MANDATORY_66 = 1;
 const MANDATORY_F3 = 2;
@@ -126,6 +129,7 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
   let lock = false;
   let repeat = 0;
   let rex = 0;
+  let segment = 0;
   let byte = code[position++];
   for (let prefix = PREFIXES[byte]; prefix !== Number(Prefix.None); prefix = PREFIXES[byte]) {
     if (prefix === Number(Prefix.Rex)) {
@@ -137,8 +141,11 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
       else if (prefix === Number(Prefix.AddressSize)) addressOverride = true;
       else if (prefix === Number(Prefix.Repeat)) repeat = byte;
       else if (prefix === Number(Prefix.Lock)) lock = true;
-      // 64-bit mode ignores CS, DS, ES and SS overrides (SDM vol. 1, 3.4.2.1)
-      else if (mode !== 64 || byte >= 0x64) d.override = SEGMENT_PREFIXES[byte];
+      else {
+        segment = byte;
+        // 64-bit mode ignores CS, DS, ES and SS overrides (SDM vol. 1, 3.4.2.1)
+        if (mode !== 64 || byte >= 0x64) d.override = SEGMENT_PREFIXES[byte];
+      }
     }
     if (position - start >= MAXIMUM_LENGTH) {
       d.position = position + 1;
@@ -237,7 +244,9 @@ function decodeAt(code: Uint8Array, start: number, mode: CodeSize, features: num
     if (!register) d.readAddress();
   }
   if (lock && (register || !cell.lockable)) return 'undefined';
-  return finish(cell, start, lock, repeat);
+  const instruction = finish(cell, start, lock, repeat);
+  if (!cell.tracked || segment !== NO_TRACK || instruction === 'undefined') return instruction;
+  return { ...instruction, notrack: true };
 }
 
 /** SDM vol. 1, section 3.6.1; vol. 2, section 2.2.1.2. */

@@ -164,4 +164,6 @@ export interface Instruction {
   readonly lock: boolean;
   /** F3 / F2 in front of a string instruction. */
   readonly repeat: 'none' | 'rep' | 'repne';
+  /** 3E in front of a near indirect JMP or CALL: the no-track prefix (SDM vol. 1, section 17.3.1). */
+  readonly notrack?: true;
 }

@@ -15,6 +15,7 @@
  *   lock  LOCK is allowed with a memory destination
  *   rep   a string instruction: F3 and F2 repeat it
  *   modrm a ModRM byte follows though no operand shows it
+ *   track a near indirect branch: 3E is the no-track prefix
  *   W0 W1 L0 L1   VEX.W or VEX.L has this value, else undefined
  */
 import { NO_OPERAND, ignoresMod, isVector, operandCode, usesModrm, usesVvvv } from '../operands';
@@ -66,7 +67,11 @@ export const enum DecoderFeature {
   WBNOINVD = 4,
   /** C4 and C5 with register forms are VEX prefixes; not so in real-address and virtual-8086 mode (SDM vol. 2, 2.5.1). */
   VEX = 8,
-  ALL = 15,
+  /** F3 0F 1E /1 is RDSSP, else NOP. */
+  CET_SS = 16,
+  /** F3 0F 1E FA and FB are ENDBR64 and ENDBR32, else NOP. */
+  CET_IBT = 32,
+  ALL = 63,
 }
 
 /** The bits of the last byte of a VEX prefix that can be prescribed (SDM vol. 2, figure 2-9). */
@@ -89,6 +94,7 @@ export class Form {
     readonly ignoresMod: boolean,
     readonly lockable: boolean,
     readonly string: boolean,
+    readonly tracked: boolean,
     readonly validIn64: boolean,
     readonly validOutside64: boolean,
     readonly vvvv: boolean,
@@ -112,7 +118,7 @@ export type Cell = Form | Choice | null;
 /** How tables write a cell: text stands for a form. */
 export type CellText = Cell | string;
 
-const ATTRIBUTES = ['d64', 'f64', 'z32', 'cpu', 'byte', 'i64', 'o64', 'lock', 'rep', 'modrm', 'W0', 'W1', 'L0', 'L1'];
+const ATTRIBUTES = 'd64 f64 z32 cpu byte i64 o64 lock rep track modrm W0 W1 L0 L1'.split(' ');
 
 const collected = new Set<string>();
 
@@ -139,6 +145,7 @@ export function form(text: string, condition = 0): Form {
     codes.some(ignoresMod),
     has('lock'),
     has('rep'),
+    has('track'),
     !has('i64'),
     !has('o64'),
     codes.some(usesVvvv),

@@ -172,9 +172,9 @@ export const oneByteMap = opcodeMap({
   0xff: byReg(
     'INC Ev lock',
     'DEC Ev lock',
-    'CALL Ev f64',
+    'CALL Ev f64 track',
     byMod('CALL_FAR Mp', null),
-    'JMP Ev f64',
+    'JMP Ev f64 track',
     byMod('JMP_FAR Mp', null),
     'PUSH Ev d64',
     null,

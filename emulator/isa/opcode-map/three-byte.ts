@@ -15,7 +15,8 @@ export const map0F38 = opcodeMap({
   0x82: byPrefix({ p66: byMod('INVPCID Gv Mdq cpu', null) }),
   0xf0: byPrefix({ none: loadSwapped, p66: loadSwapped, f2: 'CRC32 Gy Eb' }),
   0xf1: byPrefix({ none: storeSwapped, p66: storeSwapped, f2: 'CRC32 Gy Ev' }),
-  0xf6: byPrefix({ p66: 'ADCX Gy Ey', f3: 'ADOX Gy Ey' }),
+  0xf5: byPrefix({ p66: byMod('WRUSS My Gy', null) }),
+  0xf6: byPrefix({ none: byMod('WRSS My Gy', null), p66: 'ADCX Gy Ey', f3: 'ADOX Gy Ey' }),
 });
 
 export const map0F3A = opcodeMap(encodedAs('legacy', vector0F3A));

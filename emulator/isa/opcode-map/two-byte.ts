@@ -1,6 +1,6 @@
 /** The two-byte opcode map, 0F (SDM vol. 2, table A-3), except for what is in groups.ts and vector.ts. */
 import { byCondition, byFeature, byMod, byPrefix, byReg, exceptF3, DecoderFeature, opcodeMap, repeated } from './cell';
-import { group6, group7, group9, group15 } from './groups';
+import { group6, group7, group9, group15, hints } from './groups';
 import { encodedAs } from './vector';
 import { vector0F } from './vector-0f';
 
@@ -19,6 +19,7 @@ export const twoByteMap = opcodeMap({
   // Prefetches and hints access nothing: NOP with a ModRM byte.
   0x0d: 'NOP modrm',
   ...repeated(0x18, 8, 'NOP modrm'),
+  0x1e: hints,
   0x20: 'MOV_CR Rv Cd cpu',
   0x21: 'MOV_DR Rv Dd cpu',
   0x22: 'MOV_CR Cd Rv cpu',

@@ -104,9 +104,9 @@ export const moves: readonly Definition[] = [
     },
     { traits: ['segmentation', 'addressSize'] },
   ),
-  ...['NOP', 'PAUSE', 'LFENCE', 'MFENCE', 'SFENCE'].map((mnemonic) =>
-    // NOP is also ENDBR64 (without IBT), prefetches and hint NOPs: their operand is not touched. One processor that
-    // executes in order has nothing to wait for.
+  ...['NOP', 'PAUSE', 'LFENCE', 'MFENCE', 'SFENCE', 'ENDBR64', 'ENDBR32'].map((mnemonic) =>
+    // NOP is also prefetches and hint NOPs: their operand is not touched. One processor that executes in order has
+    // nothing to wait for. Where indirect branches are tracked, ENDBR64 and ENDBR32 are left to cpu/cet.ts.
     define(mnemonic, forms(['']), () => {}),
   ),
   ...['CLFLUSH', 'CLFLUSHOPT', 'CLWB'].map((mnemonic) =>

@@ -1,7 +1,7 @@
 /** A processor without an engine: memory, bus and state, enough to call architectural routines one by one. */
 import { RAM } from '../../../emulator/engine/layout';
 import type { Cpu } from '../../../emulator/cpu/cpu';
-import { CPU_MODELS } from '../../../emulator/cpu/cpuid';
+import { parseCpuModel } from '../../../emulator/cpu/model-name';
 import { GuestException } from '../../../emulator/cpu/exceptions';
 import { Paging } from '../../../emulator/cpu/paging';
 import { architecturalRoutines } from '../../../emulator/cpu/routines';
@@ -25,7 +25,9 @@ export interface TestCpu extends Cpu {
 
 export const MEMORY_BYTES = 0x400000;
 
-export function testCpu(model = 'intel'): TestCpu {
+/** `name`: that of a CPU model, features added and taken away after it. */
+export function testCpu(name = 'intel'): TestCpu {
+  const model = parseCpuModel(name);
   const linear = new WebAssembly.Memory({ initial: (RAM + MEMORY_BYTES) / 65536 });
   const state = new CpuState(linear);
   const memory = new PhysicalMemory(linear, MEMORY_BYTES);
@@ -35,8 +37,8 @@ export function testCpu(model = 'intel'): TestCpu {
     state,
     memory,
     bus,
-    model: CPU_MODELS[model],
-    paging: new Paging(state, memory, bus, CPU_MODELS[model]),
+    model,
+    paging: new Paging(state, memory, bus, model),
     flushes,
     translations: {
       flush: (keepGlobal) => flushes.push({ kind: 'all', argument: keepGlobal ? 1n : 0n }),

@@ -271,9 +271,16 @@ describe('decoder', () => {
       );
     });
 
-    it('hints, ENDBR and prefetches are NOP', () => {
-      for (const hex of ['0f 1f 44 00 00', 'f3 0f 1e fa', 'f3 0f 1e fb', '0f 18 00', '0f 0d 08', 'f3 48 0f 1e c8'])
+    it('hints and prefetches are NOP', () => {
+      for (const hex of ['0f 1f 44 00 00', '0f 1e fa', 'f3 0f 1e f8', '0f 18 00', '0f 0d 08', 'f3 48 0f 1e c0'])
         assert.equal(instruction(hex).mnemonic, 'NOP', hex);
+    });
+
+    it('3E in front of a near indirect branch is the no-track prefix', () => {
+      for (const hex of ['3e ff e0', '3e ff d0', '3e 66 ff 20', '64 3e ff e0'])
+        assert.equal(instruction(hex).notrack, true, hex);
+      for (const hex of ['ff e0', '3e 64 ff e0', '3e eb 00', '3e ff 28', '3e c3', '2e ff e0'])
+        assert.equal(instruction(hex).notrack, undefined, hex);
     });
 
     it('condition codes are folded', () => {
@@ -289,6 +296,10 @@ describe('decoder', () => {
       assert.equal(meaning('f3 0f bd c1', 0), 'BSR');
       assert.equal(meaning('f3 0f 09', DecoderFeature.WBNOINVD), 'WBNOINVD');
       assert.equal(meaning('f3 0f 09', 0), 'WBINVD');
+      assert.equal(meaning('f3 0f 1e fa', DecoderFeature.CET_IBT), 'ENDBR64');
+      assert.equal(meaning('f3 0f 1e fb', DecoderFeature.CET_IBT), 'ENDBR32');
+      assert.equal(meaning('f3 48 0f 1e c8', DecoderFeature.CET_SS), 'RDSSP');
+      for (const hex of ['f3 0f 1e fa', 'f3 0f 1e fb', 'f3 48 0f 1e c8']) assert.equal(meaning(hex, 0), 'NOP', hex);
     });
 
     it('VEX.vvvv, L and prefixes before VEX are checked', () => {

@@ -22,10 +22,10 @@ export const KNOWN_DIFFERENCES = {
     'Instructions of features that no modelled processor has are undefined (SDM vol. 2, chapter 3: #UD).',
   'ignored override': '64-bit mode ignores ES, CS, SS and DS overrides (SDM vol. 1, 3.4.2.1); iced-x86 reports them.',
   'selector width':
-    'ARPL, LLDT, LTR, VERR, VERW, LMSW and MOV Sreg take r/m16 (SDM vol. 2); iced-x86 names a wider register.',
+    'ARPL, LLDT, LTR, LKGS, VERR, VERW, LMSW and MOV Sreg take r/m16 (SDM vol. 2); iced-x86 names a wider register.',
   'area size': 'FXSAVE and FXRSTOR areas are larger than an operand size; ours is 0 (SDM vol. 2, FXSAVE: m512byte).',
   'monitored address': 'MONITOR uses DS:rAX, overridable (SDM vol. 2, MONITOR); ours is an explicit operand.',
-  'no operands': 'Hints and NOP access no operand (SDM vol. 2, NOP, PREFETCHh, ENDBR64); ours have none.',
+  'no operands': 'Hints and NOP access no operand (SDM vol. 2, NOP, PREFETCHh); ours have none.',
   'exchange with R8':
     'REX.B makes 90 XCHG r8, rAX behind F3 as well: PAUSE is F3 90 alone (SDM vol. 2, NOP, PAUSE, XCHG; processors agree).',
 } as const;
@@ -37,7 +37,7 @@ const ABSENT_FEATURES = new Set(
   (
     'FMA4 VAES VPCLMULQDQ XOP TBM LWP D3NOW D3NOWEXT CYRIX_D3NOW SSE4A ' +
     'VMX INVEPT INVVPID SVM SKINIT SKINIT_or_SVM SEV_ES SEV_SNP INVLPGB RMPQUERY SMX SGX1 OSS TDX PCONFIG ' +
-    'RTM HLE_or_RTM TSXLDTRK CET_SS UINTR FRED LKGS WRMSRNS MSRLIST HRESET PTWRITE WAITPKG ENQCMD MOVDIRI MOVDIR64B ' +
+    'RTM HLE_or_RTM TSXLDTRK UINTR WRMSRNS MSRLIST HRESET PTWRITE WAITPKG ENQCMD MOVDIRI MOVDIR64B ' +
     'SERIALIZE RAO_INT KL AESKLE WIDE_KL CMPCCXADD AMX_TILE AMX_INT8 AMX_BF16 AMX_FP16 AMX_COMPLEX ' +
     'AVX_VNNI AVX_IFMA AVX_NE_CONVERT AVX_VNNI_INT8 AVX_VNNI_INT16 SHA512 SM3 SM4 ' +
     'MCOMMIT MONITORX CLZERO RDPRU PADLOCK_ACE PADLOCK_PHE PADLOCK_PMM PADLOCK_RNG PADLOCK_GMI PADLOCK_UNDOC ' +
@@ -56,7 +56,7 @@ interface CodeFacts {
 }
 
 const STRINGS = /^(Movs|Cmps|Scas|Lods|Stos|Ins|Outs)[bwdq]_m|^Outs[bwd]_DX|^Lods[bwdq]_A|^(Lods|Scas)[bwdq]_[ER]?A/;
-const HINTS = /^(Nop|Reservednop|Prefetch|Endbr|Rdssp|Cldemote)/;
+const HINTS = /^(Nop|Reservednop|Prefetch|Cldemote)/;
 
 /** Our mnemonic for a code of iced-x86, from the code's name. */
 function mnemonicOf(name: string): string {
@@ -73,7 +73,7 @@ function mnemonicOf(name: string): string {
   const conditional = /^(J|CMOV|SET)(N?[OBEAPSLG]E?)$/.exec(upper);
   if (conditional) return `${conditional[1]}cc`;
   const [root] = upper.split(
-    /(?<=^(?:RETN|RETF|IRET|ENTER|LEAVE|PUSHF|POPF|PUSHA|POPA|PUSH|POP|SYSRET|SYSEXIT|SGDT|SIDT|LGDT|LIDT|FXSAVE|FXRSTOR|XSAVE|XRSTOR|XSAVEC|XSAVES|XSAVEOPT|XRSTORS|NOP|MONITOR|RDPID|V?PCMPESTR[IM]))(?:[WDQ]|16|32|64)$/,
+    /(?<=^(?:RETN|RETF|IRET|ENTER|LEAVE|PUSHF|POPF|PUSHA|POPA|PUSH|POP|SYSRET|SYSEXIT|SGDT|SIDT|LGDT|LIDT|FXSAVE|FXRSTOR|XSAVE|XRSTOR|XSAVEC|XSAVES|XSAVEOPT|XRSTORS|NOP|MONITOR|RDPID|RDSSP|INCSSP|WRSS|WRUSS|V?PCMPESTR[IM]))(?:[WDQ]|16|32|64)$/,
   );
   switch (root) {
     case 'RETN':
@@ -304,7 +304,7 @@ export function compare(ours: Instruction | DecodeFailure, iced: Iced, mode: Cod
   return defect(`${facts.name}: ${actual}, iced: ${expected.join(' ')}`);
 }
 
-const SELECTORS = new Set('ARPL LLDT LTR VERR VERW LMSW MOV_SREG_LOAD'.split(' '));
+const SELECTORS = new Set('ARPL LLDT LTR LKGS VERR VERW LMSW MOV_SREG_LOAD'.split(' '));
 
 function compareAttributes(ours: Instruction, iced: Iced, facts: CodeFacts): string | undefined {
   if (ours.mnemonic.endsWith('cc') && ours.condition !== iced.conditionCode - 1) return `condition ${ours.condition}`;
