@@ -16,6 +16,14 @@ export {
 } from './convert';
 export { FloatEnvironment, FloatException, RoundingMode } from './environment';
 export { binary16, binary32, binary64, extended80, type Extended80, type Format } from './format';
+export {
+  arcTangent,
+  power2Minus1,
+  timesLogarithm2,
+  timesLogarithm2Plus1,
+  trigonometric,
+  type Trigonometric,
+} from './transcendental';
 export { unpack } from './operands';
 export { pack, round } from './round';
 export { Kind, Unpacked } from './unpacked';
