@@ -16,7 +16,7 @@ import {
   type Target,
   type TargetOptions,
 } from '../debug-adapter';
-import { CPU_MODELS, CpuModelError, hasMultibootHeader, parseCpuModel } from '../emulator';
+import { CPU_MODELS, CpuModelError, ENGINE_STAGES, hasMultibootHeader, parseCpuModel } from '../emulator';
 import { diagnosticLines, nearName } from './diagnostics';
 import { CommandError, UsageError } from './errors';
 import { readBytes } from './files';
@@ -48,6 +48,10 @@ export const TARGET_OPTIONS = {
     value: 'MODEL',
     help: `CPU model: ${Object.keys(CPU_MODELS).join(', ')}; features may follow, as in intel,+fred,-smap`,
   },
+  engine: {
+    value: 'STAGES',
+    help: 'what carries the guest out, which sees no difference: tiered (default: interpreted, and compiled where it is hot), compiled (from the first time on) or interpreter',
+  },
   memory: { value: 'SIZE', help: 'guest RAM, such as 64M (default) or 1G' },
   arg: { value: 'TEXT', multiple: true, help: 'argument of the program: argv[1] and following' },
   env: { value: 'NAME=VALUE', multiple: true, help: 'environment of the program' },
@@ -77,6 +81,7 @@ export function targetOf(
   const mode = given.mode === undefined ? undefined : parseChoice('--mode', given.mode, ['32', '64']);
   const loadAddress = given.load === undefined ? undefined : parseNumber('--load', given.load);
   const entry = given.entry === undefined ? undefined : parseNumber('--entry', given.entry);
+  const engine = given.engine === undefined ? undefined : parseChoice('--engine', given.engine, ENGINE_STAGES);
   const registers = given.set.map(parseSetting);
   if (given.memory !== undefined) checkUsage('--memory', () => parseMemorySize(given.memory ?? ''));
   const format = formatFor(program, parseChoice('--format', given.format ?? 'auto', FORMATS));
@@ -92,6 +97,7 @@ export function targetOf(
     format,
     ...(kernel === undefined ? {} : { kernel }),
     ...(given.cpu === undefined ? {} : { cpu: given.cpu }),
+    ...(engine === undefined ? {} : { engine }),
     ...(given.memory === undefined ? {} : { memoryBytes: parseMemorySize(given.memory) }),
     ...(loadAddress === undefined ? {} : { loadAddress }),
     ...(entry === undefined ? {} : { entry }),

@@ -1,4 +1,5 @@
 /** Checks the attributes of a launch configuration; what is wrong with them is told by name. */
+import { ENGINE_STAGES } from '../emulator';
 import { AdapterError, closest } from './errors';
 import type { LaunchAttributes } from './protocol';
 
@@ -20,6 +21,10 @@ const CHECKS: Readonly<Record<keyof LaunchAttributes, Check>> = {
   kernel: isText,
   stopOnEntry: isFlag,
   cpu: isText,
+  engine: (value) =>
+    ENGINE_STAGES.some((stages) => stages === value)
+      ? undefined
+      : `must be one of ${ENGINE_STAGES.map((stages) => `"${stages}"`).join(', ')}`,
   memory: isText,
   args: isTexts,
   env: isEnvironment,

@@ -13,13 +13,14 @@ export function launch(
   attributes: LaunchAttributes,
   serial: (byte: number) => void,
 ): LoadedTarget & { readSource: typeof readText } {
-  const { program, cpu, memory, args, env } = attributes;
+  const { program, cpu, engine, memory, args, env } = attributes;
   const kernel = attributes.kernel ?? (isProgram(program) ? defaultKernel(program) : NO_KERNEL);
   const loaded = loadTarget({
     program,
     serial,
     ...(kernel && kernel !== NO_KERNEL ? { kernel } : {}),
     ...(cpu === undefined ? {} : { cpu }),
+    ...(engine === undefined ? {} : { engine }),
     ...(memory === undefined ? {} : { memoryBytes: parseMemorySize(memory) }),
     ...(args ? { args } : {}),
     ...(env ? { env } : {}),

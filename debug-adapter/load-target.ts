@@ -9,6 +9,7 @@ import {
   loadMultiboot,
   MachineError,
   type BootImage,
+  type EngineStages,
   type Machine,
 } from '../emulator';
 import { buildImage, formatOf, type BuildOptions, type ImageFormat } from './build';
@@ -29,6 +30,8 @@ export interface TargetOptions extends BuildOptions {
   readonly cpu?: string;
   /** Default 64 MiB. */
   readonly memoryBytes?: number;
+  /** What carries the guest's code out; default `tiered`. */
+  readonly engine?: EngineStages;
   /** Default: what name and content say. */
   readonly format?: ImageFormat;
   /** For flat images: where they are loaded (default 1 MiB) and their entry (default the load address). */
@@ -124,11 +127,12 @@ function checkedAddress(va: bigint): bigint {
   return va;
 }
 
-function makeMachine({ cpu, memoryBytes = DEFAULT_MEMORY, serial }: TargetOptions): Machine {
+function makeMachine({ cpu, memoryBytes = DEFAULT_MEMORY, engine, serial }: TargetOptions): Machine {
   const interpreterCode = builtInterpreter();
   return createMachine({
     memoryBytes,
     ...(cpu === undefined ? {} : { cpu }),
+    ...(engine === undefined ? {} : { engine }),
     ...(serial ? { serial } : {}),
     ...(interpreterCode ? { interpreterCode } : {}),
   });

@@ -6,6 +6,8 @@
  * All requests concern the state at the current stop. While the guest runs they fail with "notStopped", as DAP defines.
  */
 
+import type { EngineStages } from '../emulator';
+
 /** A value of up to 64 bits, such as "0xffffffff81000000". */
 export type Hex = `0x${string}`;
 
@@ -23,6 +25,8 @@ export interface LaunchAttributes {
   stopOnEntry?: boolean;
   /** Name of a CPUID model. */
   cpu?: string;
+  /** What carries the guest out; default `tiered`. The guest sees no difference. */
+  engine?: EngineStages;
   /** Guest RAM, such as "64M". */
   memory?: string;
   /** argv[1] and following of the guest program. */

@@ -1,5 +1,6 @@
 /** The emulator's face: what other rooms may use. */
 export { cpuModel, createMachine, interpreterCode, MachineError, type MachineOptions } from './pc';
+export { ENGINE_STAGES, type EngineStages } from './engine/generated-code';
 export type * from './machine';
 export { CPU_MODELS, type CpuModel } from './cpu/cpuid';
 export { CpuModelError, parseCpuModel } from './cpu/model-name';

@@ -5,7 +5,7 @@ import { CpuModelError, parseCpuModel } from './cpu/model-name';
 import { attachDevices, type Devices } from './devices';
 import { SystemBus } from './devices/system-bus';
 import { Engine } from './engine/engine';
-import type { EngineStages } from './engine/generated-code';
+import { ENGINE_STAGES, type EngineStages } from './engine/generated-code';
 import type { Processor } from './engine/processor';
 import { generateInterpreter, loadInterpreter, type Interpreter } from './engine/interpreter';
 import { HandlerTable } from './engine/handlers';
@@ -22,7 +22,10 @@ export interface MachineOptions {
   readonly cpu?: string | CpuModel;
   /** Seed of what RDRAND and RDSEED give, 64 bits: the same one repeats the same run. Default 0. */
   readonly seed?: bigint;
-  /** `tiered` compiles hot code; `interpreter` does not. Default `tiered`. What the guest sees is the same. */
+  /**
+   * `tiered` compiles hot code, `compiled` all code before it first runs, `interpreter` none. Default `tiered`. What the
+   * guest sees is the same.
+   */
   readonly engine?: EngineStages;
   /** What `interpreterCode()` returned at build time; without it the interpreter is generated, in a tenth of a second. */
   readonly interpreterCode?: Uint8Array;
@@ -92,6 +95,8 @@ export class Pc implements Machine {
       Number.isInteger(memoryBytes / PAGE_BYTES) && memoryBytes >= LEAST_MEMORY && memoryBytes <= MOST_MEMORY;
     if (!fits)
       throw new MachineError(`Memory must be 1 MiB to 3 GiB in whole pages of 4 KiB, not ${memoryBytes} bytes.`);
+    if (!ENGINE_STAGES.includes(engine))
+      throw new MachineError(`Unknown engine "${engine}". Choose one of: ${ENGINE_STAGES.join(', ')}.`);
     const linear = new WebAssembly.Memory({ initial: Math.ceil((RAM + memoryBytes) / WASM_PAGE) });
     this.memory = new PhysicalMemory(linear, memoryBytes);
     const model = typeof cpu === 'string' ? cpuModel(cpu) : cpu;

@@ -148,9 +148,13 @@ export class CodeCache {
     return block;
   }
 
-  /** The block that a record belongs to. */
+  /** The block that a record belongs to; undefined if it has been dropped. */
   owner(record: number): Block | undefined {
-    return this.blocks[this.blockNumber[(record - layout.RECORDS) / layout.RECORD_BYTES]];
+    return this.blocks[this.numberOf(record)];
+  }
+
+  private numberOf(record: number): number {
+    return this.blockNumber[(record - layout.RECORDS) / layout.RECORD_BYTES];
   }
 
   private addToPage(page: number, block: Block): void {
@@ -238,6 +242,8 @@ export class CodeCache {
     }
     this.removeFromPage(Math.floor(block.pa / PAGE_BYTES), block);
     if (block.secondPage !== undefined) this.removeFromPage(block.secondPage / PAGE_BYTES, block);
+    // Nobody shall take it for code: records that still lead here look the address up.
+    this.blocks[this.numberOf(block.record)] = undefined;
     this.lowering.builtin(block.record, Builtin.LOOK_UP, 0, block.rip);
     this.listener.blockDropped(block.rip, block.record);
   }

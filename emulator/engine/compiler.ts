@@ -2,12 +2,14 @@
  * Chooses what to compile, compiles it, and takes it back when code changes. Heat is measured by sampling: where
  * a slice of the budget runs out is where time goes.
  */
+import { GuestException } from '../cpu/exceptions';
 import { ModuleWriter } from '../wasm/module';
 import type { Instruction } from '../isa/instruction';
 import type { Block, CodeCache, Region } from './code-cache';
-import type { HandlerTable } from './handlers';
+import { Builtin, type HandlerTable } from './handlers';
 import { LEAST_MEMORY_PAGES, REGION_TYPE, type EngineImports } from './interpreter';
 import type { Lowering } from './lowering';
+import type { Mode } from './mode';
 import { compilablePrefix, compileRegion, type RegionBlock } from './region';
 import { importHelpers, OUT_OF_LINE_SLOTS } from './out-of-line';
 import type { Routines } from './routines';
@@ -16,16 +18,27 @@ import type { Routines } from './routines';
 const HOT = 3;
 const MOST_BLOCKS = 96;
 const MOST_INSTRUCTIONS = 600;
-/** With more functions than this everything compiled is dropped: memory stays bounded, hot code comes back. */
+/** With more regions than this, or more code, those compiled first make room: memory stays bounded, hot code comes back. */
 const MOST_REGIONS = OUT_OF_LINE_SLOTS;
+/** WebAssembly bytes; the machine code made of them takes several times as much. */
+const MOST_CODE_BYTES = 12 << 20;
+
+/** The block at `rip`, whose physical address is `pa`, if it is to be compiled along with others. */
+type FindBlock = (rip: bigint, pa: number) => Block | undefined;
 
 interface CompiledRegion extends Region {
   readonly saved: readonly Int32Array[];
+  /** WebAssembly bytes of its code. */
+  readonly codeBytes: number;
 }
 
 export class Compiler {
+  /** By slot, in the order in which they were compiled. */
   private readonly regions = new Map<number, CompiledRegion>();
+  private codeBytes = 0;
+  /** Slots that have been used, and those of them that are free again. */
   private slots = 0;
+  private freeSlots: number[] = [];
 
   constructor(
     private readonly linear: WebAssembly.Memory,
@@ -46,10 +59,37 @@ export class Compiler {
   /** A slice of the budget ran out at `block`, so generated code is not running: compiles around it once it is hot. */
   sample(block: Block): void {
     if (block.region || ++block.heat < HOT) return;
-    const blocks = this.collect(block);
+    this.compileAround(block, (rip, pa) => this.code.known(rip, pa, block.mode));
+  }
+
+  /**
+   * Control is about to enter `block`: compiles it with the code of its page that it leads to, of which blocks are made
+   * here. If a compiled region asked for this, it leaves as soon as it has its answer, so that it may be taken back too.
+   */
+  compileAtOnce(block: Block): void {
+    if (block.region) return;
+    this.compileAround(block, (rip, pa) => this.code.known(rip, pa, block.mode) ?? this.made(rip, pa, block.mode));
+  }
+
+  private made(rip: bigint, pa: number, mode: Mode): Block | undefined {
+    if (this.code.full) return undefined;
+    try {
+      return this.code.at(rip, pa, mode);
+    } catch (error) {
+      // Control may never get there; if it does, the exception arises then.
+      if (error instanceof GuestException) return undefined;
+      throw error;
+    }
+  }
+
+  private compileAround(root: Block, find: FindBlock): void {
+    const blocks = this.collect(root, find);
     if (blocks.length === 0) return;
-    if (this.slots >= MOST_REGIONS) this.dropAll();
-    this.compile(blocks, this.slots++);
+    for (const oldest of this.regions.values()) {
+      if (this.regions.size < MOST_REGIONS && this.codeBytes < MOST_CODE_BYTES) break;
+      this.drop(oldest);
+    }
+    this.compile(blocks, this.freeSlots.pop() ?? this.slots++);
   }
 
   private compile(blocks: readonly RegionBlock[], slot: number): void {
@@ -57,63 +97,72 @@ export class Compiler {
     const helpers = importHelpers(writer);
     const { body } = compileRegion(blocks, slot, { helpers, table: this.handlers, lookUp: helpers.lookUp });
     writer.define(writer.declare(REGION_TYPE, 'region'), body);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(writer.encode() as BufferSource), {
+    const code = writer.encode();
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code as BufferSource), {
       env: { memory: this.linear, ...this.imports, ...this.routines },
     });
     this.functions.set(slot, instance.exports.region);
 
     const members = blocks.map(({ block }) => block);
-    const region = { slot, blocks: members, saved: members.map(({ record }) => this.lowering.save(record)) };
+    const saved = members.map(({ record }) => this.lowering.save(record));
+    const region = { slot, blocks: members, saved, codeBytes: code.length };
     this.regions.set(slot, region);
+    this.codeBytes += code.length;
     members.forEach((block, entry) => {
       block.region = region;
       this.lowering.enterCompiled(block.record, slot, entry);
     });
   }
 
-  /** The blocks reachable from `root` within its page that exist already, in the order of their addresses. */
-  private collect(root: Block): RegionBlock[] {
+  /** The blocks reachable from `root` within its page, in the order of their addresses. */
+  private collect(root: Block, find: FindBlock): RegionBlock[] {
     const found = new Map<Block, RegionBlock>();
     const waiting = [root];
     let instructions = 0;
     for (let block = waiting.shift(); block; block = waiting.shift()) {
       if (found.has(block) || block.region || block.secondPage !== undefined) continue;
+      // The interpreter reports breakpoints.
+      if (this.lowering.handlerOf(block.record) === Number(Builtin.BREAKPOINT)) continue;
       const compiled = compilablePrefix(block, this.handlers, this.supports);
       if (compiled === 0) continue;
       if (found.size >= MOST_BLOCKS || instructions + compiled > MOST_INSTRUCTIONS) break;
-      const successors = this.successors(block);
+      const successors = this.successors(block, find);
       found.set(block, { block, compiled, successors });
       instructions += compiled;
       if (compiled < block.instructions.length) continue;
       // The block after a CALL is where its RET comes back to.
-      const { target, next = this.following(block) } = successors;
+      const { target, next = this.following(block, find) } = successors;
       for (const successor of [target, next]) if (successor) waiting.push(successor);
     }
     return [...found.values()].sort((a, b) => (a.block.rip < b.block.rip ? -1 : 1));
   }
 
-  private following(block: Block): Block | undefined {
-    return this.inPage(block, block.rip + BigInt(block.length));
+  private following(block: Block, find: FindBlock): Block | undefined {
+    return this.inPage(block, block.rip + BigInt(block.length), find);
   }
 
-  private successors(block: Block): { target: Block | undefined; next: Block | undefined } {
+  private successors(block: Block, find: FindBlock): { target: Block | undefined; next: Block | undefined } {
     const last = block.instructions[block.instructions.length - 1];
     const after = block.rip + BigInt(block.length);
     const relative = last.operands.find((operand) => operand.kind === 'relative');
     if (relative?.kind !== 'relative') {
       const cut = !this.handlers.endsBlock(last.mnemonic);
-      return { target: cut ? this.inPage(block, after) : undefined, next: undefined };
+      return { target: cut ? this.inPage(block, after, find) : undefined, next: undefined };
     }
-    const target = this.inPage(block, BigInt.asUintN(8 * last.operandSize, after + BigInt(relative.displacement)));
+    const target = this.inPage(
+      block,
+      BigInt.asUintN(8 * last.operandSize, after + BigInt(relative.displacement)),
+      find,
+    );
     const conditional = last.mnemonic !== 'JMP' && last.mnemonic !== 'CALL';
-    return { target, next: conditional ? this.inPage(block, after) : undefined };
+    return { target, next: conditional ? this.inPage(block, after, find) : undefined };
   }
 
   /** The block at `rip` if that is in the same page as `block`. */
-  private inPage(block: Block, rip: bigint): Block | undefined {
+  private inPage(block: Block, rip: bigint, find: FindBlock): Block | undefined {
     const { codeBase } = block.mode;
     if ((codeBase + rip) >> 12n !== (codeBase + block.rip) >> 12n) return undefined;
-    const found = this.code.known(rip, block.pa + Number(rip - block.rip), block.mode);
+    const found = find(rip, block.pa + Number(rip - block.rip));
     return found?.secondPage === undefined ? found : undefined;
   }
 
@@ -122,6 +171,8 @@ export class Compiler {
     const compiled = this.regions.get(region.slot);
     if (!compiled) return;
     this.regions.delete(region.slot);
+    this.freeSlots.push(region.slot);
+    this.codeBytes -= compiled.codeBytes;
     this.functions.set(region.slot, null);
     compiled.blocks.forEach((block, i) => {
       this.lowering.restore(block.record, compiled.saved[i]);
@@ -130,16 +181,12 @@ export class Compiler {
     });
   }
 
-  /** Takes all compiled code back; not while it is running. */
-  dropAll(): void {
-    for (const region of [...this.regions.values()]) this.drop(region);
-    this.slots = 0;
-  }
-
   /** All blocks are gone. */
   forget(): void {
+    for (const slot of this.regions.keys()) this.functions.set(slot, null);
     this.regions.clear();
+    this.codeBytes = 0;
     this.slots = 0;
-    for (let i = 0; i < MOST_REGIONS; i++) this.functions.set(i, null);
+    this.freeSlots = [];
   }
 }

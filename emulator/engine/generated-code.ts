@@ -17,8 +17,12 @@ import { MemoryAccess, type AccessFault } from './memory-access';
 import { OUT_OF_LINE_SLOTS, OutOfLineHandlers } from './out-of-line';
 import type { Processor } from './processor';
 
-/** Whether hot code is compiled, or all is interpreted. */
-export type EngineStages = 'tiered' | 'interpreter';
+/**
+ * What carries guest code out: the interpreter, and compiled code where it is hot; compiled code from the first time control
+ * gets there (what cannot be compiled is interpreted); or the interpreter alone.
+ */
+export const ENGINE_STAGES = ['tiered', 'compiled', 'interpreter'] as const;
+export type EngineStages = (typeof ENGINE_STAGES)[number];
 
 export class GeneratedCode {
   readonly code: CodeCache;
@@ -33,6 +37,7 @@ export class GeneratedCode {
   private readonly bulk: BulkString;
   private readonly outOfLine: OutOfLineHandlers;
   private readonly compiler: Compiler | undefined;
+  private readonly compilesAtOnce: boolean;
   private readonly i32: Int32Array;
 
   /** `architectural` carries out the routine of a record, see `EngineImports.architectural`. */
@@ -74,6 +79,7 @@ export class GeneratedCode {
     const { table } = interpreter;
     const routines = { multiplyHigh, packFlags, unpackFlags };
     this.outOfLine = new OutOfLineHandlers(linear, functions, table, imports, routines);
+    this.compilesAtOnce = stages === 'compiled';
     if (stages !== 'interpreter') {
       this.compiler = new Compiler(linear, functions, this.code, this.lowering, table, supports, imports, routines);
     }
@@ -96,9 +102,10 @@ export class GeneratedCode {
       const linear = this.processor.cut(mode.codeBase + rip);
       pa = this.fetcher.page(linear, mode) + Number(linear & 0xfffn);
     }
-    const { record } = this.code.at(rip, pa, mode);
-    this.processor.enterJump(record);
-    return record;
+    const block = this.code.at(rip, pa, mode);
+    if (this.compilesAtOnce) this.compiler?.compileAtOnce(block);
+    this.processor.enterJump(block.record);
+    return block.record;
   }
 
   /** `recordAtRip` for generated code: 0 if the engine has to see to it first. */

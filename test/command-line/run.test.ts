@@ -186,6 +186,16 @@ describe('ringside run', () => {
     assert.deepEqual({ code, out: out.replaceAll('\r', '') }, { code: 1, out: 'Hello, ring 0!\n' });
   });
 
+  it('ends in the same state whatever --engine carries it out', async () => {
+    const ends: unknown[] = [];
+    for (const engine of ['interpreter', 'compiled', 'tiered']) {
+      const program = join(samples, 'hello-syscall', 'hello.S');
+      const { code } = await run(['run', program, '--engine', engine, '--registers', folder.file('engine.json')]);
+      ends.push({ code, ...folder.json('engine.json') });
+    }
+    assert.deepEqual(ends[1], ends[0]);
+    assert.deepEqual(ends[2], ends[0]);
+  });
   it('takes the folder "kernel" beside or above the program for its kernel', async () => {
     mkdirSync(folder.file('project/programs'), { recursive: true });
     mkdirSync(folder.file('project/kernel'));

@@ -43,6 +43,8 @@ describe('ringside', () => {
       [['run', image, '--cpu', 'intle'], /Did you mean "intel"/],
       [['run', image, '--cpu', 'intel,+cet-s'], /no feature "cet-s".*Did you mean "CET_SS"/],
       [['run', image, '--cpu', 'intel,fred'], /Choose one of: \+fred, -fred/],
+      [['run', image, '--engine', 'jit'], /Choose one of: tiered, compiled, interpreter/],
+      [['trace', image, '--engine'], /--engine needs a value/],
       [['run', image, '--format', 'elf', '--load', '1'], /--load is for flat images/],
       [['run', image, '--set', 'rax'], /value is missing/],
       [['run', image, '--set', 'raxx=1'], /no register "raxx"/],

@@ -29,6 +29,10 @@ describe('launch attributes', () => {
       /"args" must be a list of texts, not "x"/,
     );
     assert.throws(() => checkLaunchAttributes({ program: '/a.S', env: { A: 1 } }), /"env" must be an object of texts/);
+    assert.throws(
+      () => checkLaunchAttributes({ program: '/a.S', engine: 'jit' }),
+      /"engine" must be one of "tiered", "compiled", "interpreter", not "jit"/,
+    );
     assert.throws(() => checkLaunchAttributes({ program: '' }), /"program" must be the path/);
     assert.throws(() => checkLaunchAttributes({}), /"program" is missing/);
   });

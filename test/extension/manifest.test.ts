@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CPU_MODELS } from '../../emulator';
+import { CPU_MODELS, ENGINE_STAGES } from '../../emulator';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -9,7 +9,7 @@ interface Manifest {
   contributes: {
     debuggers: {
       configurationAttributes: {
-        launch: { properties: Record<string, { anyOf?: { enum?: string[]; pattern?: string }[] }> };
+        launch: { properties: Record<string, { enum?: string[]; anyOf?: { enum?: string[]; pattern?: string }[] }> };
       };
     }[];
     languages: { id: string; configuration: string }[];
@@ -26,6 +26,11 @@ describe('the extension manifest', () => {
     const [names, withFeatures] = cpu.anyOf ?? [];
     assert.deepEqual([...(names.enum ?? [])].sort(), Object.keys(CPU_MODELS).sort());
     for (const name of Object.keys(CPU_MODELS)) assert.match(`${name},+fred`, new RegExp(withFeatures.pattern ?? ''));
+  });
+
+  it('offers exactly the engines there are', () => {
+    const { engine } = manifest.contributes.debuggers[0].configurationAttributes.launch.properties;
+    assert.deepEqual(engine.enum, ENGINE_STAGES);
   });
 
   it('gives each of its languages breakpoints and a grammar that exists', () => {
