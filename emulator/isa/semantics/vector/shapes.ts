@@ -6,14 +6,17 @@
 import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
 import * as simd from '../../../wasm/simd';
-import type { Context, OperandRef, Size } from '../context';
+import type { Context, Half, OperandRef, Size } from '../context';
 import { define, type Definition } from '../definition';
 
 /** On 128 bits: (destination or first source, source) -> result. Operands are evaluated: they may be used repeatedly. */
 export type VectorBinary = (a: Value, b: Value, c: Context) => Value;
-export type VectorUnary = (a: Value, c: Context) => Value;
-/** With an 8-bit immediate, known when the instruction is staged. */
-export type VectorImmediate = (a: Value, b: Value, immediate: number, c: Context) => Value;
+/** With an 8-bit immediate, known when the instruction is staged; `half` is that of a YMM register, else 0. */
+export type VectorImmediate = (a: Value, b: Value, immediate: number, c: Context, half: Half) => Value;
+/** `VectorImmediate` with a single source. */
+export type VectorUnary = (a: Value, immediate: number, c: Context, half: Half) => Value;
+/** On the low halves of vectors: what an instruction does to MMX registers. */
+export type MmxBinary = (a: Value, b: Value, immediate: number) => Value;
 
 /**
  * Operand lists of vector instructions. `x` and `y` are XMM and YMM registers, `p` an MMX register, `m16` and `m32` vectors
@@ -90,8 +93,10 @@ export const fromMmx = (value: Value): Value => simd.i64x2.splat(value);
 export const toMmx = (vector: Value): Value => simd.i64x2.extract(vector, 0);
 
 export interface PackedOptions {
-  /** There is an encoding on MMX registers, on which the operation gives the same in the low half. */
-  readonly mmx?: boolean;
+  /** There is an encoding on MMX registers: the operation gives the same in the low half, or it is this one. */
+  readonly mmx?: boolean | MmxBinary;
+  /** Bytes read of an operand of an MMX instruction in memory; default 8. */
+  readonly mmxBytes?: 4 | 8;
   /** There is no VEX encoding on YMM registers. */
   readonly only128?: boolean;
 }
@@ -118,48 +123,58 @@ export function packed(mnemonic: string, operation: VectorBinary, options: Packe
 export function packedImmediate(
   mnemonic: string,
   operation: VectorImmediate,
-  { mmx = false, only128 = false, plain = false }: PackedOptions & { readonly plain?: boolean } = {},
+  options: PackedOptions & { readonly plain?: boolean } = {},
 ): Definition[] {
+  const { mmx = false, mmxBytes = 8, plain = false } = options;
   const last = plain ? '' : ' i';
-  const options = { immediate: !plain };
   return [
     defineVector(
       mnemonic,
-      [`x xm${last}`, ...(mmx ? [`p pm${last}`] : [])],
+      [`x xm${last}`, ...(mmx ? [`p pm${mmxBytes}${last}`] : [])],
       (c, operands, { immediate }) => {
         const [destination, source] = operands;
         if (destination.kind === 'mmx') {
-          onMmx(c, operands, (a, b) => operation(a, b, immediate, c));
+          onMmx(c, operands, (a, b) => (typeof mmx === 'function' ? mmx : operation)(a, b, immediate, c, 0));
           return;
         }
         const [b] = c.readVector(source, true);
         const [a] = c.readVector(destination);
-        c.writeVector(destination, [c.let(operation(a, b, immediate, c))]);
+        c.writeVector(destination, [c.let(operation(a, b, immediate, c, 0))]);
       },
-      options,
+      { immediate: !plain },
     ),
-    defineVector(
-      `V${mnemonic}`,
-      [`x x xm${last}`, ...(only128 ? [] : [`y y ym${last}`])],
-      (c, [destination, first, second], { immediate }) => {
-        const b = c.readVector(second);
-        const a = c.readVector(first);
-        const results = a.map((half, i) => c.let(operation(half, b[i], immediate, c)));
-        writeVex(c, destination, results);
-      },
-      options,
-    ),
+    packedVex(`V${mnemonic}`, operation, options),
   ];
+}
+
+/** The VEX encodings of `packedImmediate`, for what has no others; `mnemonic` with its V. */
+export function packedVex(
+  mnemonic: string,
+  operation: VectorImmediate,
+  { only128 = false, plain = false }: PackedOptions & { readonly plain?: boolean } = {},
+): Definition {
+  const last = plain ? '' : ' i';
+  return defineVector(
+    mnemonic,
+    [`x x xm${last}`, ...(only128 ? [] : [`y y ym${last}`])],
+    (c, [destination, first, second], { immediate }) => {
+      const b = c.readVector(second);
+      const a = c.readVector(first);
+      const results = a.map((half, i) => c.let(operation(half, b[i], immediate, c, i as Half)));
+      writeVex(c, destination, results);
+    },
+    { immediate: !plain },
+  );
 }
 
 /** One source and a destination that is overwritten; `operation` may look at the immediate, the last operand if there is one. */
 export function packedUnary(
   mnemonic: string,
-  operation: (a: Value, immediate: number, c: Context) => Value,
-  { mmx = false, only128 = false, immediate: last = false }: PackedOptions & { readonly immediate?: boolean } = {},
+  operation: VectorUnary,
+  options: PackedOptions & { readonly immediate?: boolean } = {},
 ): Definition[] {
+  const { mmx = false, immediate: last = false } = options;
   const tail = last ? ' i' : '';
-  const options = { immediate: last };
   return [
     defineVector(
       mnemonic,
@@ -167,24 +182,34 @@ export function packedUnary(
       (c, operands, { immediate }) => {
         const [destination, source] = operands;
         if (destination.kind === 'mmx') {
-          onMmx(c, operands, (_, b) => operation(b, immediate, c));
+          onMmx(c, operands, (_, b) => operation(b, immediate, c, 0));
           return;
         }
         const [value] = c.readVector(source, true);
-        c.writeVector(destination, [c.let(operation(value, immediate, c))]);
+        c.writeVector(destination, [c.let(operation(value, immediate, c, 0))]);
       },
-      options,
+      { immediate: last },
     ),
-    defineVector(
-      `V${mnemonic}`,
-      [`x xm${tail}`, ...(only128 ? [] : [`y ym${tail}`])],
-      (c, [destination, source], { immediate }) => {
-        const results = c.readVector(source).map((half) => c.let(operation(half, immediate, c)));
-        writeVex(c, destination, results);
-      },
-      options,
-    ),
+    packedUnaryVex(`V${mnemonic}`, operation, options),
   ];
+}
+
+/** The VEX encodings of `packedUnary`, for what has no others; `mnemonic` with its V. */
+export function packedUnaryVex(
+  mnemonic: string,
+  operation: VectorUnary,
+  { only128 = false, immediate: last = false }: PackedOptions & { readonly immediate?: boolean } = {},
+): Definition {
+  const tail = last ? ' i' : '';
+  return defineVector(
+    mnemonic,
+    [`x xm${tail}`, ...(only128 ? [] : [`y ym${tail}`])],
+    (c, [destination, source], { immediate }) => {
+      const results = c.readVector(source).map((half, i) => c.let(operation(half, immediate, c, i as Half)));
+      writeVex(c, destination, results);
+    },
+    { immediate: last },
+  );
 }
 
 /** The low `size` bytes of an XMM register or the memory operand in its place, as an integer. */
