@@ -6,6 +6,7 @@ import { GuestException, Vector } from './exceptions';
 import { operandAt, readEdxEax, readGpr, readOperand, writeEdxEax, writeGpr, writeOperand } from './registers';
 import { SystemType } from './segmentation';
 import { Cr0, Cr4, Efer } from './state';
+import { componentsInUse, userComponents } from './xsave';
 
 /** CR0 bits that exist; the others of the low half are ignored when written. */
 const CR0_BITS =
@@ -186,27 +187,26 @@ export function requireUserModeInstructionAllowed(cpu: Cpu): void {
   if (cpu.state.cr4 & Cr4.UMIP && cpu.state.cpl !== 0) generalProtection();
 }
 
-/** XCR0 bits by feature: x87 state is always there, SSE state with SSE. */
-function validXcr0Bits(model: CpuModel): bigint {
-  return model.features.has('SSE') ? 3n : 1n;
-}
-
 function requireXsave(cpu: Cpu): void {
   if (!(cpu.state.cr4 & Cr4.OSXSAVE)) throw new GuestException(Vector.UD);
 }
 
-/** XGETBV: only XCR0 exists. */
+/** XGETBV: XCR0; with ECX = 1 which of its components are in use. */
 export function executeXgetbv(cpu: Cpu, _instruction: Instruction): void {
   requireXsave(cpu);
-  if (cpu.state.gpr[Gpr.RCX] & 0xffffffffn) generalProtection();
-  writeEdxEax(cpu.state, cpu.state.xcr0);
+  const index = cpu.state.gpr[Gpr.RCX] & 0xffffffffn;
+  if (index > (cpu.model.features.has('XGETBV1') ? 1n : 0n)) generalProtection();
+  writeEdxEax(cpu.state, index === 1n ? componentsInUse(cpu) : cpu.state.xcr0);
 }
 
-/** XSETBV. */
+/** XSETBV: what AVX state needs must be enabled with it (SDM vol. 1, section 13.3). */
 export function executeXsetbv(cpu: Cpu, _instruction: Instruction): void {
   requireXsave(cpu);
   requireRing0(cpu);
   const value = readEdxEax(cpu.state);
-  if (cpu.state.gpr[Gpr.RCX] & 0xffffffffn || !(value & 1n) || value & ~validXcr0Bits(cpu.model)) generalProtection();
+  const [x87, sse, avx] = [1n, 2n, 4n];
+  if (cpu.state.gpr[Gpr.RCX] & 0xffffffffn || value & ~userComponents(cpu.model)) generalProtection();
+  if (!(value & x87) || (value & avx && !(value & sse))) generalProtection();
   cpu.state.xcr0 = value;
+  cpu.modeChanged();
 }

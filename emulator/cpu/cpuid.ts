@@ -5,6 +5,7 @@
 import { APIC_BASE_RESET, ApicBase } from './apic-base';
 import { widestAddressBits } from './canonical';
 import type { Cpu } from './cpu';
+import { extendedStateLeaf } from './cpuid-extended-state';
 import { Gpr, type Instruction } from '../isa/instruction';
 import { writeGpr32 } from './registers';
 import { Cr4 } from './state';
@@ -79,6 +80,10 @@ const FEATURES = {
   SSBD: [0x7, 0, 'edx', 31],
   FRED: [0x7, 1, 'eax', 17],
   LKGS: [0x7, 1, 'eax', 18],
+  XSAVEOPT: [0xd, 1, 'eax', 0],
+  XSAVEC: [0xd, 1, 'eax', 1],
+  XGETBV1: [0xd, 1, 'eax', 2],
+  XSAVES: [0xd, 1, 'eax', 3],
   LAHF64: [0x80000001, 0, 'ecx', 0],
   LZCNT: [0x80000001, 0, 'ecx', 5],
   PREFETCHW: [0x80000001, 0, 'ecx', 8],
@@ -227,6 +232,12 @@ export function cpuid(cpu: Cpu, leaf: number, subleaf: number): CpuidResult {
       result.eax = LAST_SUBLEAF_7;
       if (cpu.state.cr4 & Cr4.PKE) result.ecx |= 1 << 4;
       break;
+    case 0xd: {
+      const features = result.eax;
+      Object.assign(result, extendedStateLeaf(cpu, subleaf));
+      result.eax |= features;
+      break;
+    }
     case 0x80000000:
       Object.assign(result, { eax: maxExtended });
       if (model.vendor === 'amd') Object.assign(result, vendorRegisters(model));
@@ -262,12 +273,14 @@ export function executeCpuid(cpu: Cpu, _instruction: Instruction): void {
   writeGpr32(cpu.state, Gpr.RDX, result.edx);
 }
 
+/** Leaves of the table that look at ECX. */
+const SUBLEAVES: ReadonlySet<number> = new Set([0x7, 0xd]);
+
 function featureBits(model: CpuModel, leaf: number, subleaf: number): CpuidResult {
   const result: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
   for (const name of model.features) {
     const [featureLeaf, featureSubleaf, register, bit] = FEATURES[name];
-    // Only leaf 7 of those in the table looks at ECX.
-    if (featureLeaf === leaf && (leaf !== 7 || featureSubleaf === subleaf)) result[register] |= 1 << bit;
+    if (featureLeaf === leaf && (!SUBLEAVES.has(leaf) || featureSubleaf === subleaf)) result[register] |= 1 << bit;
   }
   return result;
 }

@@ -22,6 +22,7 @@ import {
   segmentBase,
   withFeature,
 } from './msr-description';
+import { extendedSupervisorState } from './msr-extended-state';
 import { memoryTypeRegisters } from './msr-memory-types';
 import { protectionKeyRights } from './msr-protection-keys';
 import { readEdxEax, writeEdxEax } from './registers';
@@ -357,6 +358,7 @@ export const msrs: readonly MsrDescription[] = [
   ),
   protectionKeyRights,
   ...cetRegisters,
+  extendedSupervisorState,
   ...amdRegisters,
 ];
 

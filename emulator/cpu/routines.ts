@@ -24,6 +24,7 @@ import { executeIret, executeRetFar } from './return';
 import * as segments from './segment-instructions';
 import * as shadow from './shadow-stack-instructions';
 import * as timestamp from './timestamp';
+import * as xsave from './xsave';
 
 function undefinedInstruction(): never {
   throw new GuestException(Vector.UD);
@@ -141,5 +142,11 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   WRSS: shadow.executeWrss,
   WRUSS: shadow.executeWruss,
   XGETBV: control.executeXgetbv,
+  XRSTOR: xsave.executeXrstor,
+  XRSTORS: xsave.executeXrstors,
+  XSAVE: xsave.executeXsave,
+  XSAVEC: xsave.executeXsavec,
+  XSAVEOPT: xsave.executeXsaveopt,
+  XSAVES: xsave.executeXsaves,
   XSETBV: control.executeXsetbv,
 };
