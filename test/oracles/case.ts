@@ -1,5 +1,6 @@
 /** What is executed on both sides, and what came of it. */
 import type { Instruction } from '../../emulator';
+import type { ExtendedState } from './extended-state';
 
 /** Where things are (no round numbers, which random operands might hit), on silicon (cpu-harness.c) and in the emulator alike. */
 export const CODE = 0x13570000;
@@ -13,13 +14,13 @@ export const LOW_WINDOW = 0x8000;
 /** HLT surrounds the code of a case: at CPL 3 it raises #GP(0), which ends the case. */
 export const FILLER = 0xf4;
 
-/** Bytes of a patch of the window. */
+/** Bytes of a patch of the window, but for areas that instructions such as XRSTOR read. */
 export const PATCH_BYTES = 32;
 /** Bytes of code of a case at most. */
 export const MOST_CODE = 32;
 
 export interface Patch {
-  /** In the window; a patch that reaches beyond the writable part is left out. */
+  /** In the window; a patch that reaches beyond the writable part is left out, see `fits`. */
   readonly offset: number;
   readonly bytes: Uint8Array;
 }
@@ -38,6 +39,13 @@ export interface Case {
   readonly compatibility: boolean;
   /** At most two. */
   readonly patches: Patch[];
+  /** x87, SSE and AVX state, if the instructions have to do with it. */
+  extended?: ExtendedState;
+}
+
+/** Whether a patch lies in the part of the window that can be written. */
+export function fits({ offset, bytes }: Patch): boolean {
+  return offset >= 0 && offset + bytes.length <= READ_ONLY_FROM;
 }
 
 export interface Outcome {
@@ -54,6 +62,8 @@ export interface Outcome {
   /** What it wrote: the part of the window that differs from the pattern, in whole quadwords. */
   readonly changedAt: number;
   readonly changed: Uint8Array;
+  /** If the case has it. */
+  readonly extended?: ExtendedState;
 }
 
 /** What the window holds before each case. */

@@ -1,6 +1,7 @@
 /** Compares what the emulator did with what silicon did, where the manual says what must be. */
 import { Flag, Gpr, STATUS_FLAGS } from '../../emulator';
 import { CODE, type Case, type Outcome } from './case';
+import { extendedDifferences } from './compare-extended';
 import { undefinedFlags, undefinedResult } from './undefined-flags';
 
 const DEBUG = 1;
@@ -78,6 +79,9 @@ export function differences(test: Case, silicon: Outcome, emulator: Outcome): st
   if (completed) for (const instruction of test.instructions) undefinedOnes |= undefinedFlags(instruction, cl);
   const flags = COMPARED_FLAGS & ~undefinedOnes;
   check('rflags', silicon.rflags & flags, emulator.rflags & flags);
+  if (silicon.extended && emulator.extended) {
+    found.push(...extendedDifferences(test, silicon.extended, emulator.extended));
+  }
   const written = (outcome: Outcome): string =>
     `${hex(outcome.changedAt)}:${Buffer.from(outcome.changed).toString('hex')}`;
   if (written(silicon) !== written(emulator)) {

@@ -25,6 +25,15 @@
 /* The window again, for 16-bit addresses, where the system allows it to be there. */
 #define LOW_WINDOW 0x8000UL
 
+/* What of x87, SSE and AVX state goes to and fro (test/oracles/extended-state.ts): two parts of the XSAVE area. */
+#define LEGACY_BYTES 416
+#define YMM_HIGH_AT 576
+#define YMM_HIGH_BYTES 256
+#define XSTATE_BV_AT 512
+#define MXCSR_MASK_AT 28
+#define XSTATE_AVX 4
+#define XSTATE_ALL 7
+
 struct test_case {
   uint64_t gpr[16]; /* in encoding order */
   uint64_t fs_base, gs_base;
@@ -33,22 +42,25 @@ struct test_case {
   uint8_t code_length;
   uint8_t compatibility; /* 1: run in compatibility mode */
   uint8_t code[32];
-  uint32_t patch_offset[2]; /* where in the window `patch` goes */
-  uint8_t patch[2][32];
+  uint32_t patch_offset[2], patch_length[2]; /* where in the window the bytes go that follow */
+  uint32_t extended; /* 1: x87, SSE and AVX state follows the patches, and the result */
+  uint32_t unused;
 };
 
 struct result {
   uint64_t gpr[16];
   uint64_t rip, fs_base, gs_base, cr2;
   uint32_t rflags, vector, error_code;
-  uint32_t changed_at, changed_length; /* of the window; the bytes follow, padded to 8 */
+  uint32_t changed_at, changed_length; /* of the window; the bytes follow, a multiple of 8 */
   uint32_t unused;
 };
 
-#define CASES_AT_ONCE 256
-static struct test_case cases[CASES_AT_ONCE];
-static unsigned in_hand, next_case;
+static struct test_case test;
+static uint8_t extended_state[LEGACY_BYTES + YMM_HIGH_BYTES];
 static int running;
+
+static uint8_t input[1 << 16];
+static unsigned input_length, input_at;
 
 static uint8_t output[1 << 16];
 static unsigned output_length;
@@ -95,24 +107,37 @@ static void flush_output(void) {
   output_length = 0;
 }
 
-static int read_cases(void) {
-  unsigned long have = 0;
-  do {
-    long got = system_call(SYS_read, 0, (long)cases + have, sizeof cases - have, 0, 0, 0);
-    if (got < 0) leave(3);
-    if (got == 0) break;
-    have += got;
-  } while (have % sizeof(struct test_case));
-  in_hand = have / sizeof(struct test_case);
-  next_case = 0;
-  return in_hand > 0;
+/* 0 at the end of the input. */
+static int take(void *to, unsigned count) {
+  uint8_t *at = to;
+  while (count > 0) {
+    if (input_at == input_length) {
+      long got = system_call(SYS_read, 0, (long)input, sizeof input, 0, 0, 0);
+      if (got < 0) leave(3);
+      if (got == 0) return 0;
+      input_length = got;
+      input_at = 0;
+    }
+    unsigned part = input_length - input_at < count ? input_length - input_at : count;
+    memcpy(at, input + input_at, part);
+    input_at += part;
+    at += part;
+    count -= part;
+  }
+  return 1;
+}
+
+static void put(const void *from, unsigned count) {
+  if (output_length + count > sizeof output) flush_output();
+  memcpy(output + output_length, from, count);
+  output_length += count;
 }
 
 /* Where the signal frame has the registers, in encoding order. */
 static const uint8_t places[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                    REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
-static void report(greg_t *frame) {
+static void report(greg_t *frame, const uint8_t *xsave) {
   struct result result = {0};
   for (int i = 0; i < 16; i++) result.gpr[i] = frame[places[i]];
   result.rip = frame[REG_RIP];
@@ -125,53 +150,57 @@ static void report(greg_t *frame) {
 
   const uint64_t *window = (const uint64_t *)WINDOW;
   const uint64_t *expected = (const uint64_t *)pattern;
-  const struct test_case *test = &cases[next_case];
   uint8_t *bytes = (uint8_t *)WINDOW;
   unsigned words = READ_ONLY_FROM / 8, first = 0, last = words;
   while (first < words && window[first] == expected[first]) first++;
   while (last > first && window[last - 1] == expected[last - 1]) last--;
   result.changed_at = first * 8;
   result.changed_length = (last - first) * 8;
-  if (output_length + sizeof result + result.changed_length > sizeof output) flush_output();
-  memcpy(output + output_length, &result, sizeof result);
-  output_length += sizeof result;
-  memcpy(output + output_length, bytes + result.changed_at, result.changed_length);
-  output_length += result.changed_length;
+  put(&result, sizeof result);
+  put(bytes + result.changed_at, result.changed_length);
+  if (test.extended) {
+    put(xsave, LEGACY_BYTES);
+    if (!(xsave[XSTATE_BV_AT] & XSTATE_AVX)) memset(extended_state, 0, YMM_HIGH_BYTES);
+    else memcpy(extended_state, xsave + YMM_HIGH_AT, YMM_HIGH_BYTES);
+    put(extended_state, YMM_HIGH_BYTES);
+  }
 
   memcpy(bytes + result.changed_at, pattern + result.changed_at, result.changed_length);
-  memset((void *)(CODE + test->code_offset), 0xf4, test->code_length);
+  memset((void *)(CODE + test.code_offset), 0xf4, test.code_length);
 }
 
-static void prepare(greg_t *frame) {
-  const struct test_case *test = &cases[next_case];
-  for (int i = 0; i < 16; i++) frame[places[i]] = test->gpr[i];
-  memcpy((void *)(CODE + test->code_offset), test->code, test->code_length);
-  for (int i = 0; i < 2; i++) {
-    if (test->patch_offset[i] <= READ_ONLY_FROM - sizeof test->patch[i])
-      memcpy((void *)(WINDOW + test->patch_offset[i]), test->patch[i], sizeof test->patch[i]);
+/* Brings the state of the next case into the signal frame; 0 if there is none. */
+static int prepare(greg_t *frame, uint8_t *xsave) {
+  if (!take(&test, sizeof test)) return 0;
+  for (int i = 0; i < 2; i++) take((void *)(WINDOW + test.patch_offset[i]), test.patch_length[i]);
+  if (test.extended) {
+    take(extended_state, sizeof extended_state);
+    memcpy(xsave, extended_state, MXCSR_MASK_AT);
+    memcpy(xsave + 32, extended_state + 32, LEGACY_BYTES - 32);
+    memcpy(xsave + YMM_HIGH_AT, extended_state + LEGACY_BYTES, YMM_HIGH_BYTES);
+    xsave[XSTATE_BV_AT] |= XSTATE_ALL;
   }
-  frame[REG_RIP] = CODE + test->code_offset;
-  frame[REG_EFL] = test->rflags;
+  for (int i = 0; i < 16; i++) frame[places[i]] = test.gpr[i];
+  memcpy((void *)(CODE + test.code_offset), test.code, test.code_length);
+  frame[REG_RIP] = CODE + test.code_offset;
+  frame[REG_EFL] = test.rflags;
   /* CS, GS, FS, SS: of these the kernel takes CS and SS from here. */
-  frame[REG_CSGSFS] = (test->compatibility ? 0x23UL : 0x33UL) | 0x2bUL << 48;
-  __asm__ volatile("wrfsbase %0" : : "r"(test->fs_base));
-  __asm__ volatile("wrgsbase %0" : : "r"(test->gs_base));
+  frame[REG_CSGSFS] = (test.compatibility ? 0x23UL : 0x33UL) | 0x2bUL << 48;
+  __asm__ volatile("wrfsbase %0" : : "r"(test.fs_base));
+  __asm__ volatile("wrgsbase %0" : : "r"(test.gs_base));
+  return 1;
 }
 
 __attribute__((used)) void handle(int signal, siginfo_t *information, ucontext_t *context) {
   (void)signal;
   (void)information;
   greg_t *frame = context->uc_mcontext.gregs;
-  if (running) {
-    report(frame);
-    next_case++;
-  }
+  uint8_t *xsave = (uint8_t *)context->uc_mcontext.fpregs;
+  if (running) report(frame, xsave);
   running = 1;
-  if (next_case == in_hand && !read_cases()) {
-    flush_output();
-    leave(0);
-  }
-  prepare(frame);
+  if (prepare(frame, xsave)) return;
+  flush_output();
+  leave(0);
 }
 
 /* A case may leave AC, NT, ID or DF set, which the handler inherits. */

@@ -1,9 +1,13 @@
 /** Runs cases in the emulator, in a machine set up as Linux sets up a process: CPL 3, flat segments, paging. */
 import { CPU_MODELS, type CpuModel, createMachine, Efer, Seg, type Stop } from '../../emulator';
+import { featureNames } from '../../emulator/cpu/cpuid';
 import { LONGEST_BLOCK } from '../../emulator/engine/code-cache';
 import type { Pc } from '../../emulator/pc';
-import { type Case, CODE, CODE_BYTES, FILLER, LOW_WINDOW, type Outcome, PATTERN } from './case';
-import { PATCH_BYTES, READ_ONLY_FROM, WINDOW, WINDOW_BYTES } from './case';
+import { type Case, CODE, CODE_BYTES, FILLER, fits, LOW_WINDOW, type Outcome, PATTERN } from './case';
+import { READ_ONLY_FROM, WINDOW, WINDOW_BYTES } from './case';
+import { EmulatedRegisters } from './emulated-registers';
+import { processorHas } from './encodings';
+import { Silicon } from './silicon';
 
 const PML4 = 0x1000;
 const PDPT = 0x2000;
@@ -19,6 +23,9 @@ const CODE_32 = { selector: 0x23, rights: 0xc0fb };
 const DATA = { selector: 0x2b, rights: 0xc0f3 };
 const UNUSABLE = 0x10000;
 
+/** x87, SSE and AVX. */
+const XCR0 = 7n;
+
 const NOP = 0x90;
 const JMP_REL32 = 0xe9;
 /** So many slices of the budget end at a block before it is compiled. */
@@ -26,25 +33,25 @@ const SLICES_TO_COMPILE = 3;
 /** Enough for the longest case, and more than a block has, so that `run` does not fall back to single steps. */
 const RUN_BUDGET = 1000;
 
-/** The Intel model with every feature the emulator knows instructions of. */
-const MODEL: CpuModel = {
-  ...CPU_MODELS.intel,
-  features: new Set([
-    ...CPU_MODELS.intel.features,
-    ...(['ADX', 'BMI1', 'BMI2', 'CLFLUSHOPT', 'LZCNT', 'MOVBE', 'SSE2', 'SSE4_2'] as const),
-  ]),
-};
+/** The Intel model with every feature that both the emulator and the processor at hand know. */
+function comparedModel(): CpuModel {
+  const processor = Silicon.flags();
+  const features = featureNames.filter((name) => processorHas(processor, name));
+  return { ...CPU_MODELS.intel, features: new Set([...CPU_MODELS.intel.features, ...features]) };
+}
 
 /** `step` executes instruction by instruction, `run` whole blocks in the interpreter, `compiled` what was made of them. */
 export type Way = 'step' | 'run' | 'compiled';
 
 export class Emulated {
+  private readonly model = comparedModel();
   private machine = this.create();
+  private registers = new EmulatedRegisters(this.machine);
   private window = this.windowBytes();
   private readonly pattern = PATTERN.subarray(0, READ_ONLY_FROM);
 
   private create(): Pc {
-    const machine = createMachine({ memoryBytes: 4 << 20, cpu: MODEL });
+    const machine = createMachine({ memoryBytes: 4 << 20, cpu: this.model });
     const { memory, state } = machine;
     const link = PRESENT | WRITABLE | USER;
     memory.writeU64(PML4, BigInt(PDPT) | link);
@@ -69,9 +76,10 @@ export class Emulated {
     memory.load(CODE_PA, new Uint8Array(CODE_BYTES).fill(FILLER));
     memory.load(WINDOW_PA, PATTERN);
     state.cr3 = BigInt(PML4);
-    // PAE, PGE and FSGSBASE; PE, MP, ET, NE, WP, AM and PG: what Linux has set.
-    state.cr4 = 0x100a0;
+    // PAE, PGE, OSFXSR, OSXMMEXCPT, FSGSBASE and OSXSAVE; PE, MP, ET, NE, WP, AM and PG: what Linux has set.
+    state.cr4 = 0x506a0;
     state.cr0 = 0x80050033;
+    state.xcr0 = XCR0;
     state.efer = Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE;
     state.cpl = 3;
     for (const segment of state.segments) Object.assign(segment, { ...DATA, base: 0n, limit: 0xffffffff });
@@ -95,11 +103,12 @@ export class Emulated {
     // The NOP in front makes `run`, whose first instruction is always a single step, begin the case in a block.
     this.begin(test, test.codeOffset - 1);
     const stop = way === 'step' ? this.stepToException() : machine.run(RUN_BUDGET);
-    const outcome = this.outcome(stop);
+    const outcome = this.outcome(stop, test.extended !== undefined);
     memory.load(codeAt - 1, new Uint8Array(test.code.length + 1).fill(FILLER));
     if (stop.reason !== 'exception') {
       // It ran away or shut down: nothing of it may reach the next case.
       this.machine = this.create();
+      this.registers = new EmulatedRegisters(this.machine);
       this.window = this.windowBytes();
     }
     return outcome;
@@ -108,9 +117,8 @@ export class Emulated {
   /** Sets the state and the window of a case, and control to `offset` from `CODE`. */
   private begin(test: Case, offset: number): void {
     const { state } = this.machine;
-    for (const { offset: at, bytes } of test.patches) {
-      if (at <= READ_ONLY_FROM - PATCH_BYTES) this.window.set(bytes, at);
-    }
+    for (const patch of test.patches) if (fits(patch)) this.window.set(patch.bytes, patch.offset);
+    if (test.extended) this.registers.load(test.extended);
     state.gpr.set(test.gpr);
     state.rflags = test.rflags;
     Object.assign(state.segments[Seg.CS], test.compatibility ? CODE_32 : CODE_64);
@@ -144,7 +152,7 @@ export class Emulated {
     return stop;
   }
 
-  private outcome(stop: Stop): Outcome {
+  private outcome(stop: Stop, extended: boolean): Outcome {
     const { state } = this.machine;
     const exception = stop.reason === 'exception' ? stop : undefined;
     const { changedAt, changed } = this.changes();
@@ -159,6 +167,7 @@ export class Emulated {
       cr2: exception?.faultAddress ?? 0n,
       changedAt,
       changed,
+      extended: extended ? this.registers.store() : undefined,
     };
   }
 

@@ -1,7 +1,8 @@
 /** The encodings of which cases are made: every cell of the opcode maps that holds an instruction to be compared. */
 import { decode, type Instruction } from '../../emulator';
 import { definitions } from '../../emulator/isa/semantics';
-import { requiredFeature } from '../../emulator/isa/features';
+import { requiredFeatures } from '../../emulator/isa/features';
+import { type Group, GROUP_FEATURES, groupOf } from './groups';
 
 /** A cell of an opcode map under one prefix, with one row of its group. */
 export interface Encoding {
@@ -11,14 +12,24 @@ export interface Encoding {
   readonly mandatory: number;
   /** 0F, 0F 38 and the like. */
   readonly escape: readonly number[];
-  /** Map number (2 for 0F 38, 3 for 0F 3A) of a VEX encoding, else 0. */
+  /** Map number (1 for 0F, 2 for 0F 38, 3 for 0F 3A) of a VEX encoding, else 0. */
   readonly vexMap: number;
+  /** VEX.L and VEX.W, if it is a VEX encoding. */
+  readonly vexL: number;
+  readonly vexW: number;
   readonly opcode: number;
   /** ModRM.reg, and whether ModRM.rm is memory: of importance only if the instruction has a ModRM byte. */
   readonly reg: number;
   readonly memory: boolean;
+  /** ModRM.rm, if it takes part in choosing the instruction; else -1. */
+  readonly rm: number;
   /** Whether the byte after the opcode is a ModRM byte. */
   readonly modrm: boolean;
+  /** Whether VEX.vvvv names an operand. */
+  readonly vvvv: boolean;
+  readonly group: Group;
+  /** Features it needs, by the names of the manuals. */
+  readonly features: readonly string[];
 }
 
 /** Architectural routines that a user program can execute with the same effect on every system. */
@@ -45,18 +56,20 @@ const PRIVILEGED = [
     'MOV_CR',
     'MOV_DR',
   ],
-  ...['RDMSR', 'WRMSR', 'IN', 'OUT', 'INS', 'OUTS', 'CLAC', 'STAC', 'SWAPGS', 'XSETBV'],
+  ...['RDMSR', 'WRMSR', 'IN', 'OUT', 'INS', 'OUTS', 'CLAC', 'STAC', 'SWAPGS', 'XSETBV', 'XSAVES', 'XRSTORS'],
 ];
 
 const COMPARED = new Set([...definitions.map(({ mnemonic }) => mnemonic), ...UNPRIVILEGED, ...PRIVILEGED]);
 
 /** Names of features in /proc/cpuinfo where they are not those of the manuals in small letters. */
-const LINUX_FEATURES: Readonly<Record<string, string>> = { LZCNT: 'abm', CLFLUSHOPT: 'clflushopt' };
+const LINUX_FEATURES: Readonly<Record<string, string>> = { LZCNT: 'abm', SHA: 'sha_ni', SSE3: 'pni' };
 
 const MAPS = [
   { escape: [], vexMap: 0 },
   { escape: [0x0f], vexMap: 0 },
   { escape: [0x0f, 0x38], vexMap: 0 },
+  { escape: [0x0f, 0x3a], vexMap: 0 },
+  { escape: [], vexMap: 1 },
   { escape: [], vexMap: 2 },
   { escape: [], vexMap: 3 },
 ] as const;
@@ -66,58 +79,115 @@ const NO_OPCODES = new Set([0x0f, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67
 /** pp of VEX by mandatory prefix. */
 export const VEX_PP: Readonly<Record<number, number>> = { 0: 0, 0x66: 1, 0xf3: 2, 0xf2: 3 };
 
+/** Values of VEX.L and VEX.W together; without VEX there is only one. */
+const VEX_BITS = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+] as const;
+
 /** All encodings a processor with these features (as named in /proc/cpuinfo) executes, by mnemonic. */
-export function encodings(processor: ReadonlySet<string>): Map<string, Encoding[]> {
+export function encodings(
+  processor: ReadonlySet<string>,
+  groups: ReadonlySet<Group> | undefined = undefined,
+): Map<string, Encoding[]> {
   const result = new Map<string, Encoding[]>();
-  for (const compatibility of [false, true]) {
-    for (const { escape, vexMap } of MAPS) {
-      for (const mandatory of [0, 0x66, 0xf3, 0xf2]) {
-        for (let opcode = 0; opcode < 256; opcode++) {
-          if (escape.length === 0 && vexMap === 0 && NO_OPCODES.has(opcode)) continue;
-          if (!compatibility && escape.length === 0 && vexMap === 0 && opcode >> 4 === 4) continue;
-          for (let reg = 0; reg < 8; reg++) {
-            for (const memory of [false, true]) {
-              const partial = { compatibility, mandatory, escape, vexMap, opcode, reg, memory };
-              // With REX.W some are another instruction (CMPXCHG16B); which it is to be is left to chance.
-              const [found, wide] = [probe(partial, 0), compatibility ? undefined : probe(partial, 1)];
-              const both = wide && wide.mnemonic !== found?.mnemonic ? [found, wide] : [found];
-              for (const one of both) {
-                if (!one || !COMPARED.has(one.mnemonic) || !has(processor, one.mnemonic)) continue;
-                const list = result.get(one.mnemonic) ?? [];
-                result.set(one.mnemonic, list);
-                list.push({ ...partial, ...one });
-              }
-            }
-          }
-        }
-      }
+  const wanted = (group: Group): boolean =>
+    (groups?.has(group) ?? true) && GROUP_FEATURES[group].every((name) => processor.has(name));
+  for (const opcode of opcodes()) {
+    for (const one of formsOf(opcode)) {
+      const { mnemonic, group } = one;
+      if (group === 'integer' && !COMPARED.has(mnemonic)) continue;
+      if (!wanted(group) || !one.features.every((feature) => processorHas(processor, feature))) continue;
+      const list = result.get(mnemonic) ?? [];
+      result.set(mnemonic, list);
+      list.push(one);
     }
   }
   return result;
 }
 
-function has(processor: ReadonlySet<string>, mnemonic: string): boolean {
-  const feature = requiredFeature(mnemonic);
-  return feature === undefined || processor.has(LINUX_FEATURES[feature] ?? feature.toLowerCase());
+/** Whether a processor has a feature, given the names in /proc/cpuinfo. */
+export function processorHas(processor: ReadonlySet<string>, feature: string): boolean {
+  return processor.has(LINUX_FEATURES[feature] ?? feature.toLowerCase());
 }
 
-type Bare = Omit<Encoding, 'mnemonic' | 'modrm'>;
+/** What an encoding is before a look at ModRM. */
+type Opcode = Pick<Encoding, 'compatibility' | 'mandatory' | 'escape' | 'vexMap' | 'vexL' | 'vexW' | 'opcode'>;
+type Bare = Opcode & Pick<Encoding, 'reg' | 'memory' | 'rm'>;
+
+function* opcodes(): Generator<Opcode> {
+  for (const compatibility of [false, true]) {
+    for (const map of MAPS) {
+      const legacyOneByte = map.escape.length === 0 && map.vexMap === 0;
+      for (const [vexL, vexW] of map.vexMap === 0 ? VEX_BITS.slice(0, 1) : VEX_BITS) {
+        for (const mandatory of [0, 0x66, 0xf3, 0xf2]) {
+          for (let opcode = 0; opcode < 256; opcode++) {
+            if (legacyOneByte && NO_OPCODES.has(opcode)) continue;
+            if (!compatibility && legacyOneByte && opcode >> 4 === 4) continue;
+            yield { compatibility, mandatory, ...map, vexL, vexW, opcode };
+          }
+        }
+      }
+    }
+  }
+}
+
+/** The encodings under one opcode. */
+function formsOf(opcode: Opcode): Encoding[] {
+  const forms: Encoding[] = [];
+  for (let reg = 0; reg < 8; reg++) {
+    for (const memory of [false, true]) {
+      const rms = memory || !choosesByRm(opcode) ? [-1] : [0, 1, 2, 3, 4, 5, 6, 7];
+      for (const rm of rms) {
+        const bare = { ...opcode, reg, memory, rm };
+        // With REX.W some are another instruction (CMPXCHG16B); which it is to be is left to chance.
+        const found = probe(bare, 0);
+        const wide = opcode.compatibility || opcode.vexMap !== 0 ? undefined : probe(bare, 1);
+        if (found) forms.push(found);
+        if (wide && wide.mnemonic !== found?.mnemonic) forms.push(wide);
+      }
+    }
+  }
+  return forms;
+}
+
+/** x87 and 0F 01, where ModRM.rm is part of the opcode in some rows. */
+function choosesByRm({ escape, vexMap, opcode }: Opcode): boolean {
+  return vexMap === 0 && (escape.length === 0 ? opcode >> 3 === 0x1b : escape.length === 1 && opcode === 1);
+}
 
 /** What the encoding is; undefined if there is no such instruction. */
-function probe(encoding: Bare, w: number): { mnemonic: string; modrm: boolean } | undefined {
-  const found = decodeWith(encoding, w, encoding.memory ? 0x00 : 0xc0);
+function probe(bare: Bare, w: number): Encoding | undefined {
+  const { memory, reg, vexMap } = bare;
+  // With VEX: first no register in vvvv, then one that is not the one of ModRM.reg or of the index (gathers want that).
+  const other = (reg + 2) & 7;
+  let vvvv = 0;
+  let found = decodeWith(bare, w, memory ? 0x00 : 0xc0, vvvv);
+  if (vexMap !== 0) {
+    const withRegister = decodeWith(bare, w, memory ? 0x00 : 0xc0, other);
+    if (withRegister) vvvv = other;
+    found = withRegister ?? found;
+  }
   if (!found) return undefined;
   // A ModRM byte shows in the length: mod 0 has no displacement, mod 2 has one. What exists with registers only has no
-  // immediate.
-  const [short, long] = [decodeWith(encoding, w, 0x00), decodeWith(encoding, w, 0x80)];
-  const modrm = short && long ? short.length !== long.length : found.length > opcodeBytes(encoding, w).length;
-  return { mnemonic: found.mnemonic, modrm };
+  // immediate, but for some vector instructions: those all have a ModRM byte.
+  const group = groupOf(found, vexMap !== 0);
+  const [short, long] = [decodeWith(bare, w, 0x00, vvvv), decodeWith(bare, w, 0x80, vvvv)];
+  let modrm = found.length > opcodeBytes(bare, w, vvvv).length;
+  if (short && long) modrm = short.length !== long.length;
+  return { ...bare, mnemonic: found.mnemonic, modrm, group, vvvv: vvvv !== 0, features: requiredFeatures(found) };
 }
 
-function decodeWith(encoding: Bare, w: number, mod: number): Instruction | undefined {
-  const opcode = opcodeBytes(encoding, w);
-  const bytes = Uint8Array.from([...opcode, mod | (encoding.reg << 3), ...Array<number>(12).fill(0)]);
-  const result = decode(bytes, 0, bytes.length, encoding.compatibility ? 32 : 64);
+function decodeWith(bare: Bare, w: number, mod: number, vvvv: number): Instruction | undefined {
+  const { reg, compatibility } = bare;
+  const opcode = opcodeBytes(bare, w, vvvv);
+  // Memory has a SIB byte, with an index of its own.
+  const rm = mod === 0xc0 ? Math.max(bare.rm, 0) : 4;
+  const sib = ((reg + 1) & 7) << 3;
+  const bytes = Uint8Array.from([...opcode, mod | (reg << 3) | rm, sib, ...Array<number>(12).fill(0)]);
+  const result = decode(bytes, 0, bytes.length, compatibility ? 32 : 64);
   return typeof result === 'string' ? undefined : result;
 }
 
@@ -131,17 +201,25 @@ export interface Extensions {
 }
 
 /** Mandatory prefix, REX or VEX if need be, and opcode. */
-function opcodeBytes(encoding: Bare, w: number): number[] {
+function opcodeBytes(encoding: Bare, w: number, vvvv: number): number[] {
   const { vexMap, mandatory, escape, opcode } = encoding;
-  if (vexMap !== 0) return [...vexBytes(encoding, { r: 0, x: 0, b: 0, w, vvvv: 0 }), opcode];
+  if (vexMap !== 0) return [...vexBytes(encoding, { r: 0, x: 0, b: 0, w, vvvv }), opcode];
   return [...(mandatory ? [mandatory] : []), ...(w ? [0x48] : []), ...escape, opcode];
 }
 
 /** The three-byte VEX prefix (SDM vol. 2, figure 2-9). */
 export function vexBytes(
-  { vexMap, mandatory }: Pick<Encoding, 'vexMap' | 'mandatory'>,
-  { r, x, b, w, vvvv }: Extensions,
+  { vexMap, mandatory, vexL, vexW }: Pick<Encoding, 'vexMap' | 'mandatory' | 'vexL' | 'vexW'>,
+  { r, x, b, vvvv }: Extensions,
 ): number[] {
   const inverted = ((r ^ 1) << 7) | ((x ^ 1) << 6) | ((b ^ 1) << 5);
-  return [0xc4, inverted | vexMap, (w << 7) | ((~vvvv & 15) << 3) | VEX_PP[mandatory]];
+  return [0xc4, inverted | vexMap, (vexW << 7) | ((~vvvv & 15) << 3) | (vexL << 2) | VEX_PP[mandatory]];
+}
+
+/** The two-byte VEX prefix, for map 1 without X, B and W. */
+export function shortVexBytes(
+  { mandatory, vexL }: Pick<Encoding, 'mandatory' | 'vexL'>,
+  { r, vvvv }: Extensions,
+): number[] {
+  return [0xc5, ((r ^ 1) << 7) | ((~vvvv & 15) << 3) | (vexL << 2) | VEX_PP[mandatory]];
 }

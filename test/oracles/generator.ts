@@ -1,9 +1,12 @@
 /** Makes cases: an encoding with random registers, prefixes and immediates, and operands that mostly make sense for it. */
 import { decode, Flag, Gpr, type Instruction, type Operand, Seg, STATUS_FLAGS } from '../../emulator';
-import type { MemoryOperand } from '../../emulator/isa/instruction';
+import type { GatherOperand, MemoryOperand } from '../../emulator/isa/instruction';
 import { type Case, CODE, CODE_BYTES, LOW_WINDOW, PATCH_BYTES, READ_ONLY_FROM, WINDOW, WINDOW_BYTES } from './case';
-import { type Encoding, type Extensions, encodings, vexBytes } from './encodings';
+import { type Encoding, type Extensions, encodings, shortVexBytes, vexBytes } from './encodings';
+import { extend, gatherIndices } from './extended-generator';
+import type { Group } from './groups';
 import { Random } from './random';
+import { isApproximate } from './freedoms';
 import { undefinedFlags } from './undefined-flags';
 
 const STRINGS = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS', 'INS', 'OUTS']);
@@ -28,11 +31,16 @@ const FOLLOWERS = [
   'ADOX',
 ];
 
+/** Of the instructions on extended registers those that set flags. */
+const SETS_FLAGS = /COMI|PTEST|VTEST|PCMP[EI]STR/;
+
 const FUSED = ['CMP', 'CMP', 'TEST', 'ADD', 'SUB', 'INC', 'DEC'];
 
 export interface GeneratorOptions {
   /** Only this mnemonic. */
   readonly only?: string;
+  /** Only these groups; all if undefined. */
+  readonly groups?: ReadonlySet<Group>;
   /** Features of the processor, as named in /proc/cpuinfo. */
   readonly processor: ReadonlySet<string>;
   /** Whether 16-bit addresses reach the window. */
@@ -46,17 +54,40 @@ interface Draft {
   /** Where the displacement of the memory operand is, and its length. */
   readonly displacementAt: number;
   readonly displacementBytes: number;
+  readonly group: Group;
 }
+
+/** Bytes at which an operand of this size should begin: legacy SSE and FXSAVE want 16, XSAVE 64. */
+function alignmentOf(group: Group, size: number): number {
+  if (group === 'state') return 64;
+  return size >= 16 ? Math.min(size, 32) : 1;
+}
+
+const formsKey = (group: Group, compatibility: boolean): string => `${group} ${compatibility ? 32 : 64}`;
 
 export class Generator {
   private readonly encodings: Map<string, Encoding[]>;
+  /** Those that cases begin with. */
+  private readonly chosen = new Map<string, Encoding[]>();
+  private readonly registerForms = new Map<string, Encoding[]>();
   private readonly mnemonics: readonly string[];
+  private readonly fusedPairs: boolean;
   private random = new Random(0);
 
   constructor(private readonly options: GeneratorOptions) {
+    const { only, groups } = options;
     this.encodings = encodings(options.processor);
-    const all = [...this.encodings.keys()];
-    this.mnemonics = options.only === undefined ? all : all.filter((mnemonic) => mnemonic === options.only);
+    for (const [mnemonic, list] of this.encodings) {
+      const chosen = groups === undefined ? list : list.filter(({ group }) => groups.has(group));
+      if (chosen.length > 0 && (only === undefined || only === mnemonic)) this.chosen.set(mnemonic, chosen);
+      for (const one of list) {
+        if (one.memory || one.group === 'integer' || isApproximate(mnemonic)) continue;
+        const key = formsKey(one.group, one.compatibility);
+        this.registerForms.set(key, [...(this.registerForms.get(key) ?? []), one]);
+      }
+    }
+    this.mnemonics = [...this.chosen.keys()];
+    this.fusedPairs = only === undefined && (groups?.has('integer') ?? true);
   }
 
   /** The case that belongs to a number, always the same. */
@@ -71,9 +102,9 @@ export class Generator {
   private tryMake(): Case | undefined {
     const { random } = this;
     // The engine carries some instructions out together with a conditional branch: those pairs come more often.
-    const pair = this.options.only === undefined && random.chance(10);
+    const pair = this.fusedPairs && random.chance(3);
     const mnemonic = random.pick(pair ? FUSED : this.mnemonics);
-    const encoding = random.pick(this.encodings.get(mnemonic) ?? []);
+    const encoding = random.pick(this.chosen.get(mnemonic) ?? []);
     const draft = this.draft(encoding);
     if (!draft) return undefined;
     const test = this.emptyCase(encoding.compatibility, draft);
@@ -82,6 +113,9 @@ export class Generator {
     test.code = draft.bytes;
     test.instructions = [draft.instruction];
     if (pair || random.chance(30)) this.follow(test, pair);
+    if (test.extended && random.chance(15)) this.repeatGroup(test, draft);
+    // AVX-512, which is not compared, has these state components.
+    if (draft.group === 'state' && (test.gpr[Gpr.RAX] & 0xe0n) !== 0n) return undefined;
     return test;
   }
 
@@ -109,14 +143,16 @@ export class Generator {
   }
 
   /** Bytes of an encoding that decode to what is to be compared. */
-  private draft(encoding: Encoding): Draft | undefined {
+  private draft(encoding: Encoding, first = true): Draft | undefined {
     const { random } = this;
-    const { compatibility } = encoding;
+    const { compatibility, group } = encoding;
     const bit = (percent: number): number => (!compatibility && random.chance(percent) ? 1 : 0);
-    const extensions: Extensions = { r: bit(40), x: bit(40), b: bit(40), w: bit(35), vvvv: this.vvvv(compatibility) };
+    const vvvv = encoding.vvvv ? this.vvvv(compatibility) : 0;
+    const extensions: Extensions = { r: bit(40), x: bit(40), b: bit(40), w: bit(35), vvvv };
     const bytes = this.prefixes(encoding);
     if (encoding.vexMap !== 0) {
-      bytes.push(...vexBytes(encoding, extensions));
+      const short = encoding.vexMap === 1 && encoding.vexW === 0 && extensions.x === 0 && extensions.b === 0;
+      bytes.push(...(short ? shortVexBytes(encoding, extensions) : vexBytes(encoding, extensions)));
     } else {
       const { w, r, x, b } = extensions;
       if (w + r + x + b > 0 || bit(15)) bytes.push(0x40 | (w << 3) | (r << 2) | (x << 1) | b);
@@ -133,8 +169,7 @@ export class Generator {
     const whole = Uint8Array.from([...bytes, ...immediate]);
     const instruction = decode(whole, 0, whole.length, compatibility ? 32 : 64);
     if (typeof instruction === 'string') return undefined;
-    const allowed = this.encodings.has(instruction.mnemonic);
-    if (!allowed || (this.options.only !== undefined && instruction.mnemonic !== this.options.only)) return undefined;
+    if (!(first ? this.chosen : this.encodings).has(instruction.mnemonic)) return undefined;
     if (instruction.addressSize === 2 && !this.options.lowWindow) return undefined;
     // Reserved uses of F2 and F3 (SDM vol. 2, 2.1.1): AMD's LOOPE and LOOPNE take the sense of ZF from them.
     if (instruction.mnemonic.startsWith('LOOP') && (bytes.includes(0xf2) || bytes.includes(0xf3))) return undefined;
@@ -142,19 +177,25 @@ export class Generator {
     if (instruction.mnemonic === 'NOP' && encoding.opcode === 0x0d && !encoding.memory) return undefined;
     // MOVSXD with a 16-bit destination reads 16 bits on Intel, 32 on AMD.
     if (instruction.mnemonic === 'MOVSXD' && instruction.operandSize === 2) return undefined;
+    // Outside 64-bit mode VEX.W of these is ignored by Intel's processors, #UD on AMD's.
+    if (compatibility && encoding.vexW === 1 && /^VP(INSR|EXTR)D$/.test(instruction.mnemonic)) return undefined;
     // Near branches with 66 in 64-bit mode: Intel ignores the prefix, AMD cuts RIP to 16 bits (SDM vol. 2, JMP).
     if (!compatibility && BRANCHES.has(instruction.mnemonic) && bytes.includes(0x66)) return undefined;
-    return { bytes: whole.slice(0, instruction.length), instruction, displacementAt, displacementBytes };
+    return { bytes: whole.slice(0, instruction.length), instruction, displacementAt, displacementBytes, group };
   }
 
   private vvvv(compatibility: boolean): number {
     return this.random.below(compatibility ? 8 : 16);
   }
 
-  private prefixes({ mandatory, vexMap, mnemonic }: Encoding): number[] {
+  private prefixes({ mandatory, vexMap, mnemonic, group }: Encoding): number[] {
     const { random } = this;
     const bytes: number[] = [];
-    if (vexMap === 0) {
+    if (vexMap === 0 && group !== 'integer') {
+      if (mandatory) bytes.push(mandatory);
+      // F3 and F2 take precedence over 66.
+      if (mandatory >= 0xf2 && random.chance(5)) bytes.push(0x66);
+    } else if (vexMap === 0) {
       if (random.chance(20)) bytes.push(0x66);
       if (mandatory) bytes.push(mandatory);
       else if (STRINGS.has(mnemonic) && random.chance(50)) bytes.push(random.pick([0xf2, 0xf3]));
@@ -171,9 +212,10 @@ export class Generator {
   }
 
   /** Appends ModRM, SIB and displacement; tells where the displacement is. */
-  private modrm(bytes: number[], { reg, memory }: Encoding, address16: boolean): [at: number, length: number] {
+  private modrm(bytes: number[], encoding: Encoding, address16: boolean): [at: number, length: number] {
     const { random } = this;
-    const rm = random.below(8);
+    const { reg, memory } = encoding;
+    const rm = encoding.rm >= 0 ? encoding.rm : random.below(8);
     if (!memory) {
       bytes.push(0xc0 | (reg << 3) | rm);
       return [bytes.length, 0];
@@ -195,8 +237,16 @@ export class Generator {
     return [at, length];
   }
 
-  /** An address for an operand: mostly in the window, at times across its page boundary, or where it faults. */
-  private target(window: number): number {
+  /**
+   * An address for an operand: mostly in the window, at times across its page boundary, or where it faults; mostly
+   * aligned, if it should be.
+   */
+  private target(window: number, alignment = 1): number {
+    const at = this.anyTarget(window);
+    return alignment > 1 && this.random.chance(88) ? at - (at % alignment) : at;
+  }
+
+  private anyTarget(window: number): number {
     const { random } = this;
     const crossing = (page: number): number => window + page - random.below(16);
     switch (random.below(20)) {
@@ -238,12 +288,18 @@ export class Generator {
       this.patchStrings(test, places, window);
       return;
     }
+    const extended = draft.group !== 'integer';
+    // Whether 16 bytes and more are checked for alignment depends on the processor (SDM vol. 3, 6.15, #AC).
+    if (extended) test.rflags &= ~Flag.AC;
+    const contents = extended ? extend(random, test, instruction, draft.group) : this.contents(test, instruction);
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     if (memory?.kind === 'memory') {
-      const at = this.target(window);
+      const at = this.target(window, extended ? alignmentOf(draft.group, memory.size) : 1);
       this.reach(test, draft, memory, at);
-      this.patch(test, at - window, this.contents(test, instruction));
+      this.patch(test, at - window, contents);
     }
+    const gather = instruction.operands.find((operand) => operand.kind === 'gather');
+    if (gather?.kind === 'gather') this.reachElements(test, gather, instruction);
     this.patch(test, Number(BigInt.asIntN(48, gpr[Gpr.RSP])) - WINDOW, this.stackContents(instruction));
   }
 
@@ -347,6 +403,18 @@ export class Generator {
     }
   }
 
+  /** Makes a gather take its elements from around the middle of the window. */
+  private reachElements(test: Case, gather: GatherOperand, { mnemonic, addressSize }: Instruction): void {
+    const { random } = this;
+    const { base, index, scale, displacement, segment } = gather;
+    const target = random.chance(90) ? WINDOW + 0xa00 + random.below(0xc00) : this.target(WINDOW);
+    let value = BigInt(target) - displacement;
+    if (!test.compatibility && segment === Seg.FS) value -= test.fsBase;
+    if (!test.compatibility && segment === Seg.GS) value -= test.gsBase;
+    if (base >= 0) test.gpr[base] = BigInt.asUintN(8 * addressSize, value);
+    if (test.extended) gatherIndices(random, test.extended, index, /GATHERQ/.test(mnemonic) ? 8 : 4, scale);
+  }
+
   private displace(draft: Draft, value: bigint, compatibility: boolean): void {
     // A memory offset (moffs) has no ModRM byte: it takes the rest of the instruction.
     const length = draft.displacementBytes || draft.bytes.length - draft.displacementAt;
@@ -391,11 +459,27 @@ export class Generator {
     return landing < -2 || landing >= instruction.length;
   }
 
+  /** Puts further instructions of the group after the first, which work on registers alone. */
+  private repeatGroup(test: Case, { group, instruction }: Draft): void {
+    const { random } = this;
+    if (isApproximate(instruction.mnemonic)) return;
+    const choices = this.registerForms.get(formsKey(group, test.compatibility)) ?? [];
+    if (choices.length === 0) return;
+    for (let i = 1 + random.below(3); i > 0; i--) {
+      const draft = this.draft(random.pick(choices), false);
+      if (!draft || draft.instruction.operands.some(({ kind }) => kind === 'memory' || kind === 'gather')) continue;
+      if (test.code.length + draft.bytes.length > 30 || test.codeOffset + test.code.length + 16 > CODE_BYTES) return;
+      test.code = Uint8Array.from([...test.code, ...draft.bytes]);
+      test.instructions.push(draft.instruction);
+    }
+  }
+
   /** Puts a second instruction after the first: one that takes up its flags or registers. */
   private follow(test: Case, pair: boolean): void {
     const { random } = this;
     const [first] = test.instructions;
     if (BRANCHES.has(first.mnemonic) || first.repeat !== 'none') return;
+    if (test.extended && !SETS_FLAGS.test(first.mnemonic)) return;
     // The flags must be defined for it to take them up; AF is of interest to LAHF only.
     const follower = pair ? 'Jcc' : random.pick(FOLLOWERS);
     const irrelevant = follower === 'LAHF' ? 0 : Flag.AF;
@@ -404,7 +488,7 @@ export class Generator {
       ({ memory, compatibility }) => !memory && compatibility === test.compatibility,
     );
     if (choices.length === 0) return;
-    const draft = this.draft(random.pick(choices));
+    const draft = this.draft(random.pick(choices), false);
     if (!draft || draft.instruction.operands.some((operand: Operand) => operand.kind === 'memory')) return;
     if (test.code.length + draft.bytes.length > 30 || test.codeOffset + test.code.length + 16 > CODE_BYTES) return;
     if (draft.instruction.mnemonic === 'Jcc') {

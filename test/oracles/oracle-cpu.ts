@@ -1,6 +1,10 @@
-/** `npm run oracle:cpu -- --cases N --seed S [--only MNEMONIC]`: prints mismatches by mnemonic, exits with 1 if any. */
+/**
+ * `npm run oracle:cpu -- --cases N --seed S [--only MNEMONIC] [--group GROUP,...] [--table]`: prints mismatches by
+ * mnemonic, and the number of cases of each with `--table`; exits with 1 if anything mismatches.
+ */
 import { parseArgs } from 'node:util';
 import { comparedMnemonics, compareWithSilicon, describeCase, type Mismatch } from './cpu-oracle';
+import { GROUPS } from './groups';
 import { Silicon } from './silicon';
 
 const SHOWN_OF_EACH = 3;
@@ -14,6 +18,8 @@ function main(): number {
       cases: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
       only: { type: 'string' },
+      group: { type: 'string' },
+      table: { type: 'boolean', default: false },
     },
   });
   const [cases, seed] = [Number(values.cases), Number(values.seed)];
@@ -21,6 +27,13 @@ function main(): number {
     console.error('--cases and --seed take whole numbers.');
     return 2;
   }
+  const names = values.group?.split(',');
+  const unknown = names?.find((name) => !GROUPS.some((group) => group === name));
+  if (unknown !== undefined) {
+    console.error(`There is no group "${unknown}". Those that are: ${GROUPS.join(' ')}`);
+    return 2;
+  }
+  const groups = names && new Set(GROUPS.filter((group) => names.includes(group)));
   const silicon = Silicon.build();
   if (!silicon) {
     console.error('The CPU oracle needs gcc on x86-64 Linux with FSGSBASE.');
@@ -31,19 +44,30 @@ function main(): number {
     return 2;
   }
   const started = performance.now();
-  const { mismatches, counts } = compareWithSilicon(silicon, { cases, seed, only: values.only }, (done) => {
+  const { mismatches, counts } = compareWithSilicon(silicon, { cases, seed, only: values.only, groups }, (done) => {
     if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${cases}`);
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  report(mismatches, values.only);
+  report(mismatches, [
+    ...(values.only === undefined ? [] : [`--only ${values.only}`]),
+    ...(values.group === undefined ? [] : [`--group ${values.group}`]),
+  ]);
+  if (values.table) printTable(counts, mismatches);
   console.log(
     `${cases} cases of ${counts.size} mnemonics in ${seconds} s, each stepped and run: ${mismatches.length} mismatches`,
   );
   return mismatches.length > 0 ? 1 : 0;
 }
 
-function report(mismatches: readonly Mismatch[], only: string | undefined): void {
-  const again = only === undefined ? '' : ` --only ${only}`;
+/** Cases of each mnemonic, those with mismatches marked. */
+function printTable(counts: ReadonlyMap<string, number>, mismatches: readonly Mismatch[]): void {
+  const failed = new Set(mismatches.map(({ test }) => test.instructions[0].mnemonic));
+  const cells = [...counts].sort().map(([mnemonic, count]) => `${mnemonic} ${count}${failed.has(mnemonic) ? '*' : ''}`);
+  console.log(cells.join(', '));
+}
+
+function report(mismatches: readonly Mismatch[], options: readonly string[]): void {
+  const again = options.map((option) => ` ${option}`).join('');
   const groups = new Map<string, Mismatch[]>();
   for (const mismatch of mismatches) {
     groups.set(mismatch.mnemonic, [...(groups.get(mismatch.mnemonic) ?? []), mismatch]);

@@ -2,11 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Case, LOW_WINDOW, type Outcome, PATCH_BYTES } from './case';
+import { type Case, fits, LOW_WINDOW, type Outcome, type Patch } from './case';
+import { readExtendedState, EXTENDED_STATE_BYTES, writeExtendedState } from './extended-state';
 
-const CASE_BYTES = 256;
+const CASE_BYTES = 208;
 const RESULT_BYTES = 184;
-const NO_PATCH = 0xffffffff;
 const FOLDER = join(import.meta.dirname, '../../.cache/oracles');
 
 export class Silicon {
@@ -39,50 +39,71 @@ export class Silicon {
 
   /** Executes the cases, each on its own; fewer outcomes than cases mean that the next case broke the harness. */
   run(cases: readonly Case[]): Outcome[] {
-    const input = Buffer.alloc(cases.length * CASE_BYTES);
-    cases.forEach((test, i) => encodeCase(test, input.subarray(i * CASE_BYTES, (i + 1) * CASE_BYTES)));
-    const { stdout } = spawnSync(this.harness, { input, maxBuffer: 1 << 30, timeout: 20_000 });
+    const input = Buffer.alloc(cases.reduce((sum, test) => sum + encodedBytes(test), 0));
+    let end = 0;
+    for (const test of cases) end = encodeCase(test, input, end);
+    const { stdout } = spawnSync(this.harness, { input, maxBuffer: 1 << 30, timeout: 60_000 });
     const outcomes: Outcome[] = [];
     for (let at = 0; at + RESULT_BYTES <= stdout.length;) {
-      const outcome = decodeResult(stdout, at);
+      const [outcome, next] = decodeResult(stdout, at, cases[outcomes.length].extended !== undefined);
       outcomes.push(outcome);
-      at += RESULT_BYTES + outcome.changed.length;
+      at = next;
     }
     return outcomes;
   }
 }
 
-/** `struct test_case` of the harness. */
-function encodeCase(test: Case, to: Buffer): void {
-  test.gpr.forEach((value, i) => to.writeBigUInt64LE(value, 8 * i));
-  to.writeBigUInt64LE(test.fsBase, 128);
-  to.writeBigUInt64LE(test.gsBase, 136);
-  to.writeUInt32LE(test.rflags, 144);
-  to.writeUInt16LE(test.codeOffset, 148);
-  to.writeUInt8(test.code.length, 150);
-  to.writeUInt8(test.compatibility ? 1 : 0, 151);
-  to.set(test.code, 152);
-  [0, 1].forEach((i) => {
-    const patch = test.patches.at(i);
-    to.writeUInt32LE(patch?.offset ?? NO_PATCH, 184 + 4 * i);
-    if (patch) to.set(patch.bytes, 192 + PATCH_BYTES * i);
-  });
+const encodedPatches = ({ patches }: Case): readonly Patch[] => patches.filter(fits);
+
+function encodedBytes(test: Case): number {
+  const patches = encodedPatches(test).reduce((sum, { bytes }) => sum + bytes.length, 0);
+  return CASE_BYTES + patches + (test.extended ? EXTENDED_STATE_BYTES : 0);
 }
 
-/** `struct result` of the harness. */
-function decodeResult(from: Buffer, at: number): Outcome {
-  const changedLength = from.readUInt32LE(at + 176);
-  const vector = from.readUInt32LE(at + 164);
-  return {
-    gpr: BigUint64Array.from({ length: 16 }, (_, i) => from.readBigUInt64LE(at + 8 * i)),
-    rip: from.readBigUInt64LE(at + 128),
-    fsBase: from.readBigUInt64LE(at + 136),
-    gsBase: from.readBigUInt64LE(at + 144),
-    cr2: vector === 14 ? from.readBigUInt64LE(at + 152) : 0n,
-    rflags: from.readUInt32LE(at + 160),
+/** `struct test_case` of the harness and what follows it; tells where it ends. */
+function encodeCase(test: Case, to: Buffer, at: number): number {
+  const view = new DataView(to.buffer, to.byteOffset + at, CASE_BYTES);
+  for (let i = 0; i < 16; i++) view.setBigUint64(8 * i, test.gpr[i], true);
+  view.setBigUint64(128, test.fsBase, true);
+  view.setBigUint64(136, test.gsBase, true);
+  view.setUint32(144, test.rflags, true);
+  view.setUint16(148, test.codeOffset, true);
+  view.setUint8(150, test.code.length);
+  view.setUint8(151, test.compatibility ? 1 : 0);
+  to.set(test.code, at + 152);
+  view.setUint32(200, test.extended ? 1 : 0, true);
+  let end = at + CASE_BYTES;
+  encodedPatches(test).forEach(({ offset, bytes }, i) => {
+    view.setUint32(184 + 4 * i, offset, true);
+    view.setUint32(192 + 4 * i, bytes.length, true);
+    to.set(bytes, end);
+    end += bytes.length;
+  });
+  if (!test.extended) return end;
+  writeExtendedState(test.extended, to.subarray(end));
+  return end + EXTENDED_STATE_BYTES;
+}
+
+/** `struct result` of the harness and what follows it; tells where it ends. */
+function decodeResult(from: Buffer, at: number, extended: boolean): [outcome: Outcome, end: number] {
+  const view = new DataView(from.buffer, from.byteOffset + at, RESULT_BYTES);
+  const gpr = new BigUint64Array(16);
+  for (let i = 0; i < 16; i++) gpr[i] = view.getBigUint64(8 * i, true);
+  const vector = view.getUint32(164, true);
+  const bytesAt = at + RESULT_BYTES;
+  const bytesEnd = bytesAt + view.getUint32(176, true);
+  const outcome: Outcome = {
+    gpr,
+    rip: view.getBigUint64(128, true),
+    fsBase: view.getBigUint64(136, true),
+    gsBase: view.getBigUint64(144, true),
+    cr2: vector === 14 ? view.getBigUint64(152, true) : 0n,
+    rflags: view.getUint32(160, true),
     vector,
-    errorCode: from.readUInt32LE(at + 168),
-    changedAt: from.readUInt32LE(at + 172),
-    changed: from.subarray(at + RESULT_BYTES, at + RESULT_BYTES + changedLength),
+    errorCode: view.getUint32(168, true),
+    changedAt: view.getUint32(172, true),
+    changed: from.subarray(bytesAt, bytesEnd),
+    extended: extended ? readExtendedState(from.subarray(bytesEnd, bytesEnd + EXTENDED_STATE_BYTES)) : undefined,
   };
+  return [outcome, extended ? bytesEnd + EXTENDED_STATE_BYTES : bytesEnd];
 }

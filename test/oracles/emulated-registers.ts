@@ -1,0 +1,62 @@
+/** x87, SSE and AVX state of the emulated processor, where it lies in the machine's memory. */
+import * as layout from '../../emulator/engine/layout';
+import type { Pc } from '../../emulator/pc';
+import { type ExtendedState, ST_BYTES, topOf, YMM_BYTES } from './extended-state';
+
+export class EmulatedRegisters {
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+
+  constructor({ memory }: Pc) {
+    const { buffer } = memory.linear;
+    this.bytes = new Uint8Array(buffer, 0, RANGE);
+    this.view = new DataView(buffer, 0, RANGE);
+  }
+
+  load(state: ExtendedState): void {
+    const { bytes, view } = this;
+    for (let i = 0; i < 16; i++) {
+      bytes.set(state.ymm.subarray(YMM_BYTES * i, YMM_BYTES * (i + 1)), layout.VECTOR + layout.VECTOR_BYTES * i);
+    }
+    const top = topOf(state.status);
+    for (let i = 0; i < 8; i++) {
+      bytes.set(state.st.subarray(ST_BYTES * i, ST_BYTES * i + 10), layout.X87 + layout.X87_BYTES * ((i + top) & 7));
+    }
+    view.setUint16(layout.X87_CONTROL, state.control, true);
+    view.setUint16(layout.X87_STATUS, state.status, true);
+    view.setUint8(layout.X87_TAGS, state.tags);
+    view.setUint16(layout.X87_OPCODE, state.opcode, true);
+    view.setBigUint64(layout.X87_INSTRUCTION, state.instructionPointer, true);
+    view.setBigUint64(layout.X87_DATA, state.dataPointer, true);
+    view.setUint32(layout.MXCSR, state.mxcsr, true);
+  }
+
+  store(): ExtendedState {
+    const { bytes, view } = this;
+    const ymm = new Uint8Array(16 * YMM_BYTES);
+    for (let i = 0; i < 16; i++) {
+      const at = layout.VECTOR + layout.VECTOR_BYTES * i;
+      ymm.set(bytes.subarray(at, at + YMM_BYTES), YMM_BYTES * i);
+    }
+    const status = view.getUint16(layout.X87_STATUS, true);
+    const st = new Uint8Array(8 * ST_BYTES);
+    for (let i = 0; i < 8; i++) {
+      const at = layout.X87 + layout.X87_BYTES * ((i + topOf(status)) & 7);
+      st.set(bytes.subarray(at, at + 10), ST_BYTES * i);
+    }
+    return {
+      ymm,
+      st,
+      control: view.getUint16(layout.X87_CONTROL, true),
+      status,
+      tags: view.getUint8(layout.X87_TAGS),
+      opcode: view.getUint16(layout.X87_OPCODE, true),
+      instructionPointer: view.getBigUint64(layout.X87_INSTRUCTION, true),
+      dataPointer: view.getBigUint64(layout.X87_DATA, true),
+      mxcsr: view.getUint32(layout.MXCSR, true),
+    };
+  }
+}
+
+/** All of it lies below. */
+const RANGE = 0x1000;

@@ -1,0 +1,64 @@
+/** Where results may differ from processor to processor though both are right, by name and with the reference. */
+import type { Instruction } from '../../emulator';
+
+/**
+ * RCPPS and RSQRTPS: "relative error ... |Relative Error| <= 1.5 * 2^-12" (SDM vol. 2); which value within it is the
+ * processor's choice.
+ */
+const RECIPROCALS = /^V?(RCP|RSQRT)[PS]S$/;
+/** Two values that both keep the bound differ by twice as much at most. */
+const RECIPROCAL_DIFFERENCE = 3 * 2 ** -12;
+
+/** Transcendental x87 instructions are within 1 ulp of the true result (SDM vol. 1, section 8.3.10). */
+const TRANSCENDENTAL = /^F(2XM1|YL2X|YL2XP1|PTAN|PATAN|SIN|COS|SINCOS)$/;
+const TRANSCENDENTAL_ULPS = 2n;
+
+/** Results that differ by vendor in their last bits: such an instruction stands alone in a case. */
+export function isApproximate(mnemonic: string): boolean {
+  return RECIPROCALS.test(mnemonic) || TRANSCENDENTAL.test(mnemonic);
+}
+
+export const isTranscendental = (mnemonic: string): boolean => TRANSCENDENTAL.test(mnemonic);
+export const isReciprocal = (mnemonic: string): boolean => RECIPROCALS.test(mnemonic);
+
+/** Whether all singles of two registers could be the reciprocal of the same number. */
+export function reciprocalsAgree(a: Uint8Array, b: Uint8Array): boolean {
+  const [x, y] = [a, b].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
+  for (let at = 0; at < a.length; at += 4) {
+    if (x.getUint32(at, true) === y.getUint32(at, true)) continue;
+    const [p, q] = [x.getFloat32(at, true), y.getFloat32(at, true)];
+    if (!Number.isFinite(p) || !Number.isFinite(q) || p === 0 || q === 0) return false;
+    if (Math.abs(p - q) > RECIPROCAL_DIFFERENCE * Math.abs(p)) return false;
+  }
+  return true;
+}
+
+/** Whether two extended reals are the same or next to each other. */
+export function nearlyEqual(a: Uint8Array, b: Uint8Array): boolean {
+  const order = (bytes: Uint8Array): bigint => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, 10);
+    const signAndExponent = view.getUint16(8, true);
+    const magnitude = (BigInt(signAndExponent & 0x7fff) << 63n) + (view.getBigUint64(0, true) & (2n ** 63n - 1n));
+    return signAndExponent & 0x8000 ? -magnitude : magnitude;
+  };
+  const difference = order(a) - order(b);
+  return difference <= TRANSCENDENTAL_ULPS && difference >= -TRANSCENDENTAL_ULPS;
+}
+
+const [C0, C1, C2, C3] = [0x100, 0x200, 0x400, 0x4000] as const;
+/** Instructions that define C0, C2 and C3, or leave them alone. */
+const DEFINES_CONDITIONS =
+  /^F(U?COM|ICOM|TST|XAM|PREM|NINIT|LDENV|RSTOR|NSAVE|XRSTOR|NOP|WAIT|NCLEX|NSTCW|NSTSW|NSTENV|LDCW)/;
+
+/** Bits of the x87 status word that the instructions leave undefined ("FPU Flags Affected", SDM vol. 2). */
+export function undefinedStatus(instructions: readonly Instruction[]): number {
+  let bits = 0;
+  for (const { mnemonic } of instructions) {
+    if (!mnemonic.startsWith('F') || DEFINES_CONDITIONS.test(mnemonic)) continue;
+    // FCOMI: "C0, C2, C3 not affected"; trigonometric instructions define C2: the argument is out of range.
+    bits |= /^F(SIN|COS|PTAN)/.test(mnemonic) ? C0 | C3 : C0 | C2 | C3;
+    // C1 tells whether the result was rounded up.
+    if (TRANSCENDENTAL.test(mnemonic)) bits |= C1;
+  }
+  return bits;
+}
