@@ -7,7 +7,7 @@ import { milliseconds, type Row } from './measure';
 import { qemuUser, ringside, v86 } from './processors';
 
 const GOAL = 0.3;
-const FUNCTIONS = 6400;
+const FUNCTIONS = 4300;
 /** Every so many functions there is a leaf, which later ones call. */
 const LEAVES = 64;
 const ROUNDS = 5;

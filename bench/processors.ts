@@ -73,11 +73,14 @@ function process(command: string, args: (image: string) => string[]): Processor 
 /** An executable for Linux in QEMU's user mode. */
 export const qemuUser = process('qemu-x86_64', (image) => [image]);
 
-/** A multiboot image in QEMU's system mode, translated by TCG. */
-export const qemuSystem = process('qemu-system-x86_64', (image) => [
+/** What precedes the path of a multiboot image. */
+export const QEMU_SYSTEM_ARGUMENTS: readonly string[] = [
   ...['-accel', 'tcg', '-cpu', 'max', '-m', `${MEMORY_MB}M`, '-display', 'none', '-serial', 'stdio'],
-  ...['-monitor', 'none', '-no-reboot', '-nodefaults', '-net', 'none', '-kernel', image],
-]);
+  ...['-monitor', 'none', '-no-reboot', '-nodefaults', '-net', 'none', '-kernel'],
+];
+
+/** A multiboot image in QEMU's system mode, translated by TCG. */
+export const qemuSystem = process('qemu-system-x86_64', (image) => [...QEMU_SYSTEM_ARGUMENTS, image]);
 
 /** A 32-bit multiboot image in v86, with its just-in-time compiler. `root`: the project's folder. */
 export async function v86(root: string): Promise<Processor> {

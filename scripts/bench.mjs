@@ -6,18 +6,20 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const outfile = join(root, 'out', 'bench', 'main.js');
+const outdir = join(root, 'out', 'bench');
 
 await build({
-  entryPoints: [join(root, 'bench', 'main.ts')],
-  outfile,
+  entryPoints: ['main.ts', 'memory-run.ts'].map((name) => join(root, 'bench', name)),
+  outdir,
   bundle: true,
   platform: 'node',
   target: 'node20',
   format: 'cjs',
+  // An ES module that finds its WebAssembly by itself.
   external: ['v86'],
 });
 // iced-x86's glue reads its module from beside the bundle.
-copyFileSync(join(root, 'node_modules', 'iced-x86', 'iced_x86_bg.wasm'), join(dirname(outfile), 'iced_x86_bg.wasm'));
-const { status } = spawnSync(process.execPath, [outfile, ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' });
+copyFileSync(join(root, 'node_modules', 'iced-x86', 'iced_x86_bg.wasm'), join(outdir, 'iced_x86_bg.wasm'));
+const args = [join(outdir, 'main.js'), ...process.argv.slice(2)];
+const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 process.exitCode = status ?? 1;
