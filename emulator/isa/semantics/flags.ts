@@ -119,6 +119,20 @@ export class Flags {
     return w.or(w.shl(held, w.i64(63)), w.shl(w.and(w.xor(held, overflow), w.i64(1)), w.i64(62)));
   }
 
+  /** Comparisons of vectors: ZF, PF and CF from i64 zeros or ones (evaluated), the other three cleared. */
+  ordered(zero: Value, parity: Value, carry: Value): void {
+    // Not zero gives 1, whose own parity is odd.
+    const result = this.c.let(w.xor(zero, w.i64(1)));
+    this.set(
+      { kind: 'other', size: 8, result },
+      () => result,
+      () => {
+        const carries = w.and(w.sub(w.i64(0), carry), w.i64(OF_CF_BITS));
+        return w.or(carries, w.shl(w.xor(zero, parity), w.i64(16)));
+      },
+    );
+  }
+
   /** Rotates: CF and OF from i64 zeros or ones (evaluated), the other four kept. */
   rotated(carry: Value, overflow: Value): void {
     const result = this.c.captureResult();
