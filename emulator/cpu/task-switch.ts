@@ -26,6 +26,7 @@ import {
   setSegment,
   SystemType,
 } from './segmentation';
+import { enterTaskShadowStack, leaveTaskShadowStack } from './task-shadow-stack';
 import { AccessRights, Cr0, Flag, type CpuState, type SegmentRegister } from './state';
 import { enterVirtual8086 } from './virtual-8086';
 
@@ -125,12 +126,14 @@ export function switchTask(cpu: Cpu, selector: number, kind: TaskSwitchKind, int
   const incoming = readTask(cpu, tss.base, layout);
   if (kind === 'call') requireWritable(cpu, tss.base, 2, PageAccess.IMPLICIT);
   const flags = interrupt?.eflags ?? state.rflags;
+  const left = leaveTaskShadowStack(cpu, kind, interrupt?.eip ?? cpu.nextAddress, privilegeLevel(incoming));
   saveTask(cpu, interrupt?.eip ?? cpu.nextAddress, kind === 'iret' ? flags & ~Flag.NT : flags);
   if (kind !== 'call') setBusy(cpu, state.tr.selector, false);
   if (kind === 'call') writeLinear(cpu, tss.base + BigInt(LINK), 2, BigInt(state.tr.selector), PageAccess.IMPLICIT);
   if (kind !== 'iret') setBusy(cpu, selector, true);
   setSegment(state.tr, selector, new Descriptor(tss.low, tss.high | BUSY, tss.address));
   loadTask(cpu, incoming, kind, ext);
+  enterTaskShadowStack(cpu, kind, left, ext);
 }
 
 /** IRET with NT set: back to the task in the link field of this one's TSS. */
@@ -172,6 +175,10 @@ function readTask(cpu: Cpu, base: bigint, layout: TssLayout): Task {
   };
 }
 
+function privilegeLevel({ eflags, selectors }: Task): number {
+  return eflags & Flag.VM ? 3 : selectors[Seg.CS] & SELECTOR_RPL;
+}
+
 /** Writes the outgoing task's dynamic fields to its TSS; faults before the first write. */
 function saveTask(cpu: Cpu, eip: bigint, eflags: number): void {
   const { state } = cpu;
@@ -211,7 +218,7 @@ function loadTask(cpu: Cpu, task: Task, kind: TaskSwitchKind, ext: number): void
   state.cr0 = (state.cr0 | Cr0.TS) >>> 0;
   state.dr7 &= ~0x155;
   if (task.trap) state.pendingDebugTraps |= Dr6.BT;
-  state.cpl = state.virtual8086 ? 3 : task.selectors[Seg.CS] & SELECTOR_RPL;
+  state.cpl = privilegeLevel(task);
   for (const [index, selector] of task.selectors.entries()) {
     state.segments[index].selector = selector;
     state.segments[index].rights = AccessRights.UNUSABLE;
