@@ -7,7 +7,7 @@ import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
 import * as simd from '../../../wasm/simd';
 import type { Context, Half, OperandRef, Size } from '../context';
-import { define, type Definition } from '../definition';
+import { define, type Definition, type Trait } from '../definition';
 
 /** On 128 bits: (destination or first source, source) -> result. Operands are evaluated: they may be used repeatedly. */
 export type VectorBinary = (a: Value, b: Value, c: Context) => Value;
@@ -68,17 +68,18 @@ function choices(part: string): OperandRef[] {
   }
 }
 
-/** A vector instruction: staged out of line; `immediate` if its code depends on the immediate operand. */
+/** What besides its operands the code of a vector instruction depends on. */
+export type VectorTraits = Partial<Record<Trait, boolean>>;
+
+/** A vector instruction: staged out of line. */
 export function defineVector(
   mnemonic: string,
   patterns: readonly string[],
   emit: Definition['emit'],
-  options: { readonly immediate?: boolean } = {},
+  traits: VectorTraits = {},
 ): Definition {
-  return define(mnemonic, vectorForms(patterns), emit, {
-    outOfLine: true,
-    traits: options.immediate ? ['immediate'] : [],
-  });
+  const named = (Object.keys(traits) as Trait[]).filter((trait) => traits[trait]);
+  return define(mnemonic, vectorForms(patterns), emit, { outOfLine: true, traits: named });
 }
 
 /** Writes the result of a VEX-encoded instruction: of a YMM register nothing is left of what it held. */

@@ -1,0 +1,147 @@
+/** Sign bits as a mask, and moves under a mask (SDM vol. 1, sections 5.4.7, 5.5.1, 5.6.4, 5.13 and 5.15). */
+import * as w from '../../../wasm/expression';
+import type { Value } from '../../../wasm/expression';
+import * as simd from '../../../wasm/simd';
+import { ValueType } from '../../../wasm/types';
+import type { Context, OperandRef } from '../context';
+import type { Definition } from '../definition';
+import { elementsIn, extractElement, replaceElement, upTo } from './lanes';
+import { defineVector, fromMmx, writeVex } from './shapes';
+
+type MaskWidth = 1 | 4 | 8;
+
+const BITMASK = { 1: simd.i8x16.bitmask, 4: simd.i32x4.bitmask, 8: simd.i64x2.bitmask } as const;
+
+/** i32: the sign bits of all elements, the first one lowest. */
+function signBits(c: Context, halves: readonly Value[], width: MaskWidth): Value {
+  const parts = halves.map((half, i) => w.shl(BITMASK[width](half), w.i32(i * elementsIn(width))));
+  return c.let(parts.reduce(w.or));
+}
+
+const moveMask = (mnemonic: string, width: MaskWidth): Definition[] => [
+  defineVector(mnemonic, ['r4 x', 'r8 x'], (c, [destination, source]) => {
+    c.write(destination, w.extendU(signBits(c, c.readVector(source), width)));
+  }),
+  defineVector(`V${mnemonic}`, ['r4 x', 'r8 x', 'r4 y', 'r8 y'], (c, [destination, source]) => {
+    c.write(destination, w.extendU(signBits(c, c.readVector(source), width)));
+  }),
+];
+
+/** Where memory under a mask is: the operand's address, which in 32-bit code wraps at 4 GiB. */
+interface Place {
+  readonly va: Value;
+  readonly wraps: boolean;
+}
+
+const elementAddress = (c: Context, { va, wraps }: Place, offset: number): Value => {
+  const address = w.add(va, w.i64(offset));
+  return c.let(wraps ? w.zeroExtend(address, 4) : address);
+};
+
+/** i32: whether the mask has element `i`. */
+const selected = (bits: Value, i: number): Value => w.and(bits, w.i32(1 << i));
+
+/** Elements under the mask from memory, zeros elsewhere; memory of the others is not accessed. */
+function loadMasked(c: Context, place: Place, width: 4 | 8, bits: Value, halves: number): Value[] {
+  const count = elementsIn(width);
+  return upTo(halves).map((half) => {
+    const result = c.f.slot(ValueType.V128);
+    c.f.set(result, simd.zero);
+    for (const lane of upTo(count)) {
+      const i = half * count + lane;
+      c.if(selected(bits, i), () => {
+        const value = c.load(elementAddress(c, place, i * width), width);
+        c.f.set(result, replaceElement(result, width, lane, value));
+      });
+    }
+    return result;
+  });
+}
+
+/** Stores the elements under the mask. All of them are translated before the first is written. */
+function storeMasked(c: Context, place: Place, width: MaskWidth, bits: Value, elements: readonly Value[]): void {
+  const each = (action: (address: Value, element: Value) => void): void => {
+    elements.forEach((element, i) => {
+      c.if(selected(bits, i), () => {
+        action(elementAddress(c, place, i * width), element);
+      });
+    });
+  };
+  each((address) => c.prepareWrite(address, width));
+  each((address, element) => {
+    c.store(address, width, element);
+  });
+}
+
+const elementsOf = (halves: readonly Value[], width: MaskWidth): Value[] =>
+  halves.flatMap((half) => upTo(elementsIn(width)).map((lane) => extractElement(half, width, lane)));
+
+/** Loads and stores under a mask of sign bits, the second operand. */
+const moveMasked = (mnemonic: string, width: 4 | 8): Definition[] => [
+  defineVector(
+    mnemonic,
+    ['x x m16', 'y y m32'],
+    (c, [destination, mask, source], { segmentation }) => {
+      const place = { va: c.address(source), wraps: segmentation !== 'flat64' };
+      const masks = c.readVector(mask);
+      writeVex(c, destination, loadMasked(c, place, width, signBits(c, masks, width), masks.length));
+    },
+    { segmentation: true },
+  ),
+  defineVector(
+    mnemonic,
+    ['m16 x x', 'm32 y y'],
+    (c, [destination, mask, source], { segmentation }) => {
+      const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
+      const bits = signBits(c, c.readVector(mask), width);
+      storeMasked(c, place, width, bits, elementsOf(c.readVector(source), width));
+    },
+    { segmentation: true },
+  ),
+];
+
+/** MASKMOVDQU: bytes of the second operand, under the mask in the third, to DS:rDI. */
+const maskedBytes = (mnemonic: string): Definition =>
+  defineVector(
+    mnemonic,
+    ['m16 x x'],
+    (c, [destination, source, mask], { segmentation }) => {
+      const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
+      const bits = signBits(c, c.readVector(mask), 1);
+      storeMasked(c, place, 1, bits, elementsOf(c.readVector(source), 1));
+    },
+    { segmentation: true },
+  );
+
+/** An MMX operand as the low half of a vector. */
+const mmxVector = (c: Context, operand: OperandRef): Value => c.let(fromMmx(c.read(operand)));
+
+export const masks: readonly Definition[] = [
+  ...moveMask('MOVMSKPS', 4),
+  ...moveMask('MOVMSKPD', 8),
+  ...moveMask('PMOVMSKB', 1),
+  defineVector('PMOVMSKB', ['r4 p', 'r8 p'], (c, [destination, source]) => {
+    c.requireMmx();
+    const bits = w.extendU(signBits(c, [mmxVector(c, source)], 1));
+    c.useMmx();
+    c.write(destination, w.and(bits, w.i64(0xff)));
+  }),
+  maskedBytes('MASKMOVDQU'),
+  maskedBytes('VMASKMOVDQU'),
+  defineVector(
+    'MASKMOVQ',
+    ['m8 p p'],
+    (c, [destination, source, mask], { segmentation }) => {
+      c.requireMmx();
+      const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
+      const bits = signBits(c, [mmxVector(c, mask)], 1);
+      storeMasked(c, place, 1, bits, elementsOf([mmxVector(c, source)], 1).slice(0, 8));
+      c.useMmx();
+    },
+    { segmentation: true },
+  ),
+  ...moveMasked('VMASKMOVPS', 4),
+  ...moveMasked('VMASKMOVPD', 8),
+  ...moveMasked('VPMASKMOVD', 4),
+  ...moveMasked('VPMASKMOVQ', 8),
+];
