@@ -196,6 +196,12 @@ export abstract class Context {
     this.f.store64(w.i32(0), X87_TAGS, 1, w.i64(0xff));
   }
 
+  /** EMMS: all x87 registers are empty; the stack begins at R0 as after other MMX instructions. */
+  releaseMmx(): void {
+    this.useMmx();
+    this.f.store64(w.i32(0), X87_TAGS, 1, w.i64(0));
+  }
+
   /** An MMX register is the significand of an x87 register, whose sign and exponent become ones (SDM vol. 1, 9.5.1). */
   private writeMmx(operand: OperandRef, value: Value): void {
     const address = this.let(this.mmxAddress(operand));
