@@ -61,7 +61,7 @@ const BCD_DIGITS = 18;
 const BCD_LIMIT = 10n ** BigInt(BCD_DIGITS);
 const BCD_SIGN = 1n << 79n;
 /** Packed BCD indefinite (SDM vol. 1, table 4-4). */
-const BCD_INDEFINITE = 0xffffc000000000000000n;
+export const PACKED_BCD_INDEFINITE = 0xffffc000000000000000n;
 
 /** FBSTP: 18 packed decimal digits and a sign byte, 80 bits; out of range the BCD indefinite and IE. */
 export function toPackedBcd(env: FloatEnvironment, a: Unpacked): bigint {
@@ -74,7 +74,7 @@ export function toPackedBcd(env: FloatEnvironment, a: Unpacked): bigint {
   }
   env.flags = before | FloatException.INVALID;
   env.roundedUp = false;
-  return BCD_INDEFINITE;
+  return PACKED_BCD_INDEFINITE;
 }
 
 /** FBLD: the number 18 packed decimal digits and a sign bit stand for; always exact. Digits above 9 count as they are. */

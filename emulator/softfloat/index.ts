@@ -7,6 +7,7 @@ export {
   fromInteger,
   fromPackedBcd,
   indefinite,
+  PACKED_BCD_INDEFINITE,
   roundToIntegral,
   toHalf,
   toInteger,
