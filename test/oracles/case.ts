@@ -39,6 +39,8 @@ export interface Case {
   readonly compatibility: boolean;
   /** At most two. */
   readonly patches: Patch[];
+  /** Where in the window the memory operand of the first instruction is meant to be. */
+  operandOffset?: number;
   /** x87, SSE and AVX state, if the instructions have to do with it. */
   extended?: ExtendedState;
 }

@@ -2,11 +2,16 @@
 import type { Case } from './case';
 import type { ExtendedState } from './extended-state';
 import { ST_BYTES, YMM_BYTES } from './extended-state';
-import { isReciprocal, isTranscendental, nearlyEqual, reciprocalsAgree, undefinedStatus } from './freedoms';
+import {
+  isReciprocal,
+  isTranscendental,
+  keepsErrorPointers,
+  nearlyEqual,
+  reciprocalsAgree,
+  undefinedStatus,
+} from './freedoms';
 
-/** ES of the x87 status word. */
-const ERROR_SUMMARY = 0x80;
-
+const canonical = (va: bigint): bigint => BigInt.asUintN(48, va);
 const reversedHex = (bytes: Uint8Array): string => Buffer.from(bytes).reverse().toString('hex');
 const hex = (value: bigint | number): string => value.toString(16);
 
@@ -42,10 +47,10 @@ export function extendedDifferences(test: Case, silicon: ExtendedState, emulator
   check('x87 control', silicon.control, emulator.control);
   check('x87 status', silicon.status & status, emulator.status & status);
   check('x87 tags', silicon.tags, emulator.tags);
-  // AMD's processors keep the error pointers only while an exception is pending (APM vol. 2, section 11.4.4.1, "FXSAVE").
-  if ((silicon.status & ERROR_SUMMARY) === 0) return found;
+  if (!keepsErrorPointers(silicon.status)) return found;
   check('x87 opcode', silicon.opcode, emulator.opcode);
-  check('x87 instruction', silicon.instructionPointer, emulator.instructionPointer);
-  check('x87 data', silicon.dataPointer, emulator.dataPointer);
+  // Addresses that are not canonical are made so on loading, to as many bits as the processor has.
+  check('x87 instruction', canonical(silicon.instructionPointer), canonical(emulator.instructionPointer));
+  check('x87 data', canonical(silicon.dataPointer), canonical(emulator.dataPointer));
   return found;
 }

@@ -28,6 +28,7 @@ export function extend(random: Random, test: Case, instruction: Instruction, gro
   if (group === 'state' && random.chance(90)) test.gpr[Gpr.RAX] = random.bits64() & ~0xe0n;
   const contents = memory ? contentsOf(random, memory, instruction, group) : new Uint8Array(PATCH_BYTES);
   fillBits(random, state.ymm);
+  if (group === 'state') initializeParts(random, state);
   const sources = sourcesOf(state, instruction, contents);
   const lane = sourceLane(instruction.mnemonic);
   if (group !== 'x87' && group !== 'state' && !CONTROL_LOAD.test(instruction.mnemonic)) {
@@ -50,6 +51,14 @@ function newState(random: Random, instruction: Instruction, group: Group): Exten
   if (group === 'mmx' && random.chance(90)) state.status = randomStatus(random, (state.control |= 0x3f)) & ~0x8080;
   if (group === 'x87') arrangeStack(random, state, instruction);
   return state;
+}
+
+/** State components in their initial configuration, which XSAVE need not save (SDM vol. 1, section 13.6). */
+function initializeParts(random: Random, state: ExtendedState): void {
+  const initial = emptyExtendedState();
+  if (random.chance(15)) for (let i = 0; i < 16; i++) ymm(state, i).fill(0, 16);
+  if (random.chance(10)) for (let i = 0; i < 16; i++) ymm(state, i).fill(0, 0, 16);
+  if (random.chance(10)) Object.assign(state, initial, { ymm: state.ymm, mxcsr: state.mxcsr });
 }
 
 /** Mostly the registers that an x87 instruction works on are not empty, and one that it pushes to is. */

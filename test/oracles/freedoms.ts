@@ -1,5 +1,7 @@
 /** Where results may differ from processor to processor though both are right, by name and with the reference. */
 import type { Instruction } from '../../emulator';
+import type { Case, Outcome } from './case';
+import type { ExtendedState } from './extended-state';
 
 /**
  * RCPPS and RSQRTPS: "relative error ... |Relative Error| <= 1.5 * 2^-12" (SDM vol. 2); which value within it is the
@@ -61,4 +63,58 @@ export function undefinedStatus(instructions: readonly Instruction[]): number {
     if (TRANSCENDENTAL.test(mnemonic)) bits |= C1;
   }
   return bits;
+}
+
+/** ES of the x87 status word. */
+const ERROR_SUMMARY = 0x80;
+const SAVES = /^F?XSAVE/;
+
+/** Whether the processor keeps FOP, FIP and FDP: AMD's do so only while an exception is pending (APM vol. 2, 11.4.4). */
+export function keepsErrorPointers(status: number): boolean {
+  return (status & ERROR_SUMMARY) !== 0;
+}
+
+/** Bytes of the window in which some bits need not be the same. */
+export interface IgnoredMemory {
+  readonly from: number;
+  readonly end: number;
+  readonly bits: number;
+}
+
+/** Where the XSAVE area has XSTATE_BV, and the state components: x87, SSE, AVX. */
+const XSTATE_BV_AT = 512;
+const COMPONENTS = [
+  [0, 160],
+  [160, 416],
+  [576, 832],
+] as const;
+
+/** What need not be the same of what FXSAVE and XSAVE save. */
+export function ignoredMemory({ instructions, operandOffset, extended }: Case, silicon: Outcome): IgnoredMemory[] {
+  const [{ mnemonic }] = instructions;
+  if (!SAVES.test(mnemonic) || operandOffset === undefined || !extended || !silicon.extended) return [];
+  const ignored: IgnoredMemory[] = [];
+  const ignore = (from: number, end: number, bits = 0xff): void => {
+    ignored.push({ from: operandOffset + from, end: operandOffset + end, bits });
+  };
+  // MXCSR_MASK: AMD's processors have a bit 17 (MM), which the emulator's do not model.
+  ignore(28, 32);
+  if (!keepsErrorPointers(silicon.extended.status)) ignore(6, 24);
+  if (mnemonic === 'FXSAVE') return ignored;
+  // "A processor may ... set XINUSE[i] to 1" for a component in its initial configuration (SDM vol. 1, section 13.6):
+  // what is not in use need not be saved.
+  initialComponents(extended).forEach((initial, i) => {
+    if (!initial) return;
+    ignore(XSTATE_BV_AT, XSTATE_BV_AT + 1, 1 << i);
+    const [from, end] = COMPONENTS[i];
+    ignore(from, end);
+  });
+  return ignored;
+}
+
+/** Which of x87, SSE and AVX state is as after INIT. */
+function initialComponents({ control, status, tags, st, ymm }: ExtendedState): boolean[] {
+  const zero = (half: number): boolean => ymm.every((byte, i) => ((i >> 4) & 1) !== half || byte === 0);
+  const x87 = control === 0x37f && status === 0 && tags === 0 && st.every((byte) => byte === 0);
+  return [x87, zero(0), zero(1)];
 }

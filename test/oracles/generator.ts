@@ -57,6 +57,8 @@ interface Draft {
   readonly group: Group;
 }
 
+const MASKED = /MASKMOV/;
+
 /** Bytes at which an operand of this size should begin: legacy SSE and FXSAVE want 16, XSAVE 64. */
 function alignmentOf(group: Group, size: number): number {
   if (group === 'state') return 64;
@@ -246,6 +248,15 @@ export class Generator {
     return alignment > 1 && this.random.chance(88) ? at - (at % alignment) : at;
   }
 
+  private operandTarget(window: number, group: Group, { mnemonic }: Instruction, size: number): number {
+    if (group === 'integer') return this.target(window);
+    // Elements that a mask leaves out may lie where nothing is, or nothing may be written.
+    if (MASKED.test(mnemonic) && this.random.chance(30)) {
+      return window + this.random.pick([READ_ONLY_FROM, WINDOW_BYTES, WINDOW_BYTES]) - this.random.below(32);
+    }
+    return this.target(window, alignmentOf(group, size));
+  }
+
   private anyTarget(window: number): number {
     const { random } = this;
     const crossing = (page: number): number => window + page - random.below(16);
@@ -294,9 +305,10 @@ export class Generator {
     const contents = extended ? extend(random, test, instruction, draft.group) : this.contents(test, instruction);
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     if (memory?.kind === 'memory') {
-      const at = this.target(window, extended ? alignmentOf(draft.group, memory.size) : 1);
+      const at = this.operandTarget(window, draft.group, instruction, memory.size);
       this.reach(test, draft, memory, at);
       this.patch(test, at - window, contents);
+      test.operandOffset = at - window;
     }
     const gather = instruction.operands.find((operand) => operand.kind === 'gather');
     if (gather?.kind === 'gather') this.reachElements(test, gather, instruction);

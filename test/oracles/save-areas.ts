@@ -11,6 +11,8 @@ const HEADER_BYTES = 64;
 const AVX_BYTES = 256;
 export const XSAVE_BYTES = LEGACY_BYTES + HEADER_BYTES + AVX_BYTES;
 const MXCSR_AT = 24;
+/** MXCSR.MM, which AMD's processors alone have. */
+const MISALIGNED_MODE = 0x20000;
 const XMM_END = 416;
 const XSTATE_BV_AT = 512;
 const XCOMP_BV_AT = 520;
@@ -58,7 +60,11 @@ export function xsaveArea(random: Random): Uint8Array {
   area.set(parts.subarray(0, XMM_END));
   const view = new DataView(area.buffer);
   if (random.chance(8))
-    view.setUint32(MXCSR_AT, random.chance(50) ? 1 << (16 + random.below(16)) : random.next(), true);
+    view.setUint32(
+      MXCSR_AT,
+      random.chance(50) ? 1 << random.pick([16, 18, 19, 24, 31]) : random.next() & ~MISALIGNED_MODE,
+      true,
+    );
   area.fill(0, XSTATE_BV_AT, XSTATE_BV_AT + HEADER_BYTES);
   area[XSTATE_BV_AT] = random.chance(40) ? 7 : random.below(8);
   if (random.chance(25)) {
