@@ -3,13 +3,10 @@
  * on both and must report the same, but for the cases in which QEMU (7.2, TCG) is known not to do what the manuals say.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMachine, loadMultiboot, type Stop } from '../../../emulator';
-
-const FOLDER = join(process.cwd(), 'test/emulator/cpu');
+import { buildGuest, runHere, runOnQemu } from './qemu-support';
 
 /** Case numbers of qemu-guest.S with what must be reported where QEMU differs, and why it does. */
 const DEVIATIONS_64: Readonly<Record<string, string>> = {
@@ -90,40 +87,17 @@ const DEVIATIONS_16: Readonly<Record<string, string>> = {
 
 interface Guest {
   readonly source: string;
-  readonly assembler: string;
-  readonly emulation: string;
+  readonly bits: 32 | 64;
   readonly deviations: Readonly<Record<string, string>>;
 }
 
 const GUESTS: readonly Guest[] = [
-  { source: 'qemu-guest.S', assembler: '--64', emulation: 'elf_x86_64', deviations: DEVIATIONS_64 },
-  { source: 'qemu-guest32.S', assembler: '--32', emulation: 'elf_i386', deviations: DEVIATIONS_32 },
-  { source: 'qemu-guest16.S', assembler: '--32', emulation: 'elf_i386', deviations: DEVIATIONS_16 },
+  { source: 'qemu-guest.S', bits: 64, deviations: DEVIATIONS_64 },
+  { source: 'qemu-guest32.S', bits: 32, deviations: DEVIATIONS_32 },
+  { source: 'qemu-guest16.S', bits: 32, deviations: DEVIATIONS_16 },
 ];
 
-function succeeds(program: string, ...args: string[]): boolean {
-  return spawnSync(program, args).status === 0;
-}
-
-/** Reports by case number. */
-function reports(output: string): Map<string, string> {
-  const lines = output.split('\n').filter((line) => line.includes(':'));
-  return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
-}
-
-function runHere(image: Uint8Array, cpu: string): string {
-  let output = '';
-  const serial = (byte: number) => (output += String.fromCharCode(byte));
-  const machine = createMachine({ memoryBytes: 32 << 20, cpu, serial });
-  loadMultiboot(machine.cpu, image, undefined);
-  let stop: Stop;
-  do stop = machine.run(1_000_000);
-  while (stop.reason === 'limit' && machine.instructionCount < 10_000_000);
-  assert.deepEqual(stop, { reason: 'exit', code: 0x21 });
-  return output;
-}
-
-for (const { source, assembler, emulation, deviations } of GUESTS) {
+for (const { source, bits, deviations } of GUESTS) {
   describe(`${source} against QEMU`, function () {
     this.timeout(60_000);
     let folder: string;
@@ -132,12 +106,7 @@ for (const { source, assembler, emulation, deviations } of GUESTS) {
     before(function () {
       folder = mkdtempSync(join(tmpdir(), 'ringside-'));
       image = join(folder, 'guest.bin');
-      const object = join(folder, 'guest.o');
-      const link = ['-m', emulation, '-N', '-Ttext=0x100000', '-e', '0x100000', '--oformat', 'binary'];
-      const built =
-        succeeds('as', assembler, '-I', FOLDER, '-o', object, join(FOLDER, source)) &&
-        succeeds('ld', ...link, '-o', image, object);
-      if (!built || !succeeds('qemu-system-x86_64', '--version')) this.skip();
+      if (!buildGuest(source, bits, image)) this.skip();
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -146,15 +115,8 @@ for (const { source, assembler, emulation, deviations } of GUESTS) {
       ['amd', 'AuthenticAMD'],
     ] as const) {
       it(`reports the same: ${cpu}`, () => {
-        const log = join(folder, 'serial.txt');
-        const { status } = spawnSync('qemu-system-x86_64', [
-          ...['-accel', 'tcg', '-cpu', `qemu64,vendor=${vendor},+smep,+smap,+fsgsbase,+umip`, '-m', '32'],
-          ...['-display', 'none', '-no-reboot', '-serial', `file:${log}`],
-          ...['-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-kernel', image],
-        ]);
-        assert.equal(status, 0x21);
-        const theirs = reports(readFileSync(log, 'latin1'));
-        const ours = reports(runHere(readFileSync(image), cpu));
+        const theirs = runOnQemu(image, `qemu64,vendor=${vendor},+smep,+smap,+fsgsbase,+umip`);
+        const ours = runHere(image, cpu);
         assert.ok(ours.size > 100);
         const expected = new Map([...theirs].map(([name, report]) => [name, deviations[name] ?? report]));
         assert.deepEqual(Object.fromEntries(ours), Object.fromEntries(expected));
