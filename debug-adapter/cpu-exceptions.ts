@@ -50,6 +50,15 @@ export function cpuException(vector: number): CpuException {
   );
 }
 
+/** What #CP found (SDM vol. 3, section 6.15, interrupt 21). */
+const CONTROL_PROTECTION: Readonly<Record<number, string>> = {
+  1: 'RET found another return address on the shadow stack',
+  2: 'far RET or IRET found another return address on the shadow stack, or its pointer is misaligned',
+  3: 'an indirect branch went to an instruction that is not ENDBR',
+  4: 'RSTORSSP found no restore token',
+  5: 'SETSSBSY found no token, or one that is busy',
+};
+
 /** The bits of an error code in words (SDM vol. 3, 6.13; for #PF figure 4-12). */
 export function describeErrorCode(vector: number, errorCode: number): string {
   const hex = `0x${errorCode.toString(16)}`;
@@ -68,6 +77,7 @@ export function describeErrorCode(vector: number, errorCode: number): string {
               : 'a page that is not mapped';
     return `error code ${hex}: ${who} was ${what} ${why}`;
   }
+  if (vector === 21) return `error code ${hex}: ${CONTROL_PROTECTION[errorCode] ?? 'unknown'}`;
   if (vector === 8 || vector === 17) return `error code ${hex} (always 0)`;
   if (errorCode === 0) return 'error code 0: no particular selector';
   const table = errorCode & 2 ? 'IDT' : errorCode & 4 ? 'LDT' : 'GDT';

@@ -247,6 +247,13 @@ const CONTROL: readonly Register[] = [
     readOnlyReason: 'XCR0 is set by XSETBV.',
   },
   {
+    name: 'ssp',
+    bits: 64,
+    group: 'control',
+    read: ({ state }) => state.cet.ssp,
+    write: ({ state }, value) => (state.cet.ssp = value),
+  },
+  {
     name: 'cpl',
     bits: 2,
     group: 'control',
