@@ -2,7 +2,7 @@
 import type { Cpu } from './cpu';
 import type { CpuidResult } from './cpuid';
 import { areaLayout, supervisorComponents, userComponents } from './xsave';
-import { COMPONENTS } from './xsave-components';
+import { COMPONENTS, hasComponent } from './xsave-components';
 
 const LEGACY_COMPONENTS = 3n;
 
@@ -25,7 +25,7 @@ export function extendedStateLeaf(cpu: Cpu, subleaf: number): CpuidResult {
     const bytes = compacted ? areaLayout(state.xcr0 | state.xss, true).bytes : 0;
     return { eax: 0, ebx: bytes, ecx: low(supervisor), edx: high(supervisor) };
   }
-  const component = COMPONENTS.find(({ bit, feature }) => bit === subleaf && model.features.has(feature));
+  const component = COMPONENTS.find((one) => one.bit === subleaf && hasComponent(model, one));
   if (!component) return none;
   const { bytes, standardOffset } = component;
   return { eax: bytes, ebx: component.supervisor ? 0 : standardOffset, ecx: component.supervisor ? 1 : 0, edx: 0 };

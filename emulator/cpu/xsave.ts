@@ -19,7 +19,7 @@ import {
 import { dataAccess, readBlock, requireWritable, writeBlock } from './linear-memory';
 import { readEdxEax } from './registers';
 import { Cr0, Cr4 } from './state';
-import { Component, COMPONENTS, type StateComponent } from './xsave-components';
+import { Component, COMPONENTS, hasComponent, type StateComponent } from './xsave-components';
 
 /** The header behind the legacy area: XSTATE_BV, XCOMP_BV, 48 reserved bytes. */
 const HEADER_BYTES = 64;
@@ -40,7 +40,7 @@ export function supervisorComponents(model: CpuModel): bigint {
   return mask(model, true);
 }
 function mask(model: CpuModel, supervisor: boolean): bigint {
-  return COMPONENTS.filter((one) => one.supervisor === supervisor && model.features.has(one.feature)).reduce(
+  return COMPONENTS.filter((one) => one.supervisor === supervisor && hasComponent(model, one)).reduce(
     (bits, { bit }) => bits | bitOf(bit),
     0n,
   );

@@ -62,6 +62,11 @@ export interface Helpers {
   readonly unpackFlags: number;
   /** (record) Does as many iterations of a REP MOVS or STOS as fit one page; returns how many, -1 on a fault. */
   readonly bulkString: number;
+  /**
+   * (operation) Carries out a floating-point operation (float-unit/operation.ts) from FLOAT_OPERANDS to FLOAT_RESULT,
+   * with all that MXCSR has to do with it; 0 on an unmasked exception.
+   */
+  readonly floatOperation: number;
 }
 
 /** A value worked out when it is called for: everything it is made of is evaluated already. */
@@ -244,8 +249,8 @@ export abstract class Context {
   /** Loads 16 or 32 bytes of guest memory at a linear address. */
   loadVector(va: Value, bytes: 16 | 32, aligned: boolean): Value[] {
     const linear = this.let(va);
-    if (aligned) this.requireAligned(linear, bytes);
     const host = this.hostAddress(linear, bytes, false);
+    if (aligned) this.requireAligned(linear, bytes);
     const low = this.let(simd.load(host, 0));
     return bytes === 16 ? [low] : [low, this.let(simd.load(host, 16))];
   }
@@ -255,12 +260,13 @@ export abstract class Context {
     const held = values.map((value) => this.let(value));
     const linear = this.let(va);
     const bytes = held.length === 1 ? 16 : 32;
-    if (aligned) this.requireAligned(linear, bytes);
     const host = this.hostAddress(linear, bytes, true);
+    if (aligned) this.requireAligned(linear, bytes);
     held.forEach((value, i) => this.f.storeVector(host, 16 * i, value));
     this.commit(host);
   }
 
+  /** After the translation: of both faults processors report the one of the page. */
   private requireAligned(va: Value, bytes: number): void {
     this.f.if(w.wrap(w.and(va, w.i64(bytes - 1))), () => this.raise(Vector.GP));
   }

@@ -1,8 +1,16 @@
 /** The descriptions of all vector instructions. */
 import type { Definition } from '../definition';
+import { aes } from './aes';
 import { blends } from './blend';
+import { carryless } from './carryless';
 import { vectorCompare } from './compare';
 import { extensions } from './extend';
+import { floatApproximations } from './float-approximation';
+import { floatArithmetic } from './float-arithmetic';
+import { floatCompare } from './float-compare';
+import { floatConvert } from './float-convert';
+import { floatInteger } from './float-integer';
+import { galois } from './galois';
 import { vectorHorizontal } from './horizontal';
 import { insertions } from './insert-extract';
 import { vectorInteger } from './integer';
@@ -11,9 +19,11 @@ import { vectorMoves } from './moves';
 import { vectorMultiply } from './multiply';
 import { permutations } from './permute';
 import { scalarMoves } from './scalar-moves';
+import { shaInstructions } from './sha';
 import { vectorShifts } from './shifts';
 import { shuffles } from './shuffle';
 import { vectorState } from './state';
+import { stringCompares } from './string-compare';
 
 export const vector: readonly Definition[] = [
   ...vectorMoves,
@@ -30,4 +40,14 @@ export const vector: readonly Definition[] = [
   ...insertions,
   ...masks,
   ...vectorState,
+  ...floatArithmetic,
+  ...floatCompare,
+  ...floatConvert,
+  ...floatInteger,
+  ...floatApproximations,
+  ...aes,
+  ...carryless,
+  ...galois,
+  ...shaInstructions,
+  ...stringCompares,
 ];
