@@ -1,4 +1,4 @@
-/** Lockstep of the 16-bit guest of the emulator's tests: real-address mode, virtual-8086 mode and tasks. */
+/** Lockstep of guests of the emulator's tests: real-address mode, virtual-8086 mode and tasks; access rights of pages. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,23 +15,50 @@ function run(program: string, args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program}: ${stderr}`);
 }
 
-/** Builds the guest without the cases in which QEMU is known to differ (see qemu.test.ts), and runs it to its end. */
-export async function runGuest16(): Promise<LockstepResult> {
+/** A guest of the emulator's tests, built without the cases in which QEMU is known to differ (see its test). */
+interface Guest {
+  readonly source: string;
+  readonly bits: 32 | 64;
+  /** QEMU's -cpu, and the model of ours that agrees with it. */
+  readonly cpu: string;
+  readonly model: string;
+}
+
+export const GUESTS: readonly Guest[] = [
+  {
+    source: 'qemu-guest16.S',
+    bits: 32,
+    cpu: 'qemu64,vendor=GenuineIntel,+smep,+smap,+fsgsbase,+umip',
+    model: 'intel',
+  },
+  {
+    source: 'qemu-guest-paging.S',
+    bits: 64,
+    cpu: 'qemu64,vendor=GenuineIntel,+smep,+smap,+pdpe1gb',
+    model: 'intel',
+  },
+  {
+    source: 'qemu-guest-paging.S',
+    bits: 64,
+    cpu: 'qemu64,vendor=GenuineIntel,+smep,+smap,+pdpe1gb,+la57,+pku,+pks',
+    model: 'intel,+LA57,+PKU,+PKS',
+  },
+];
+
+/** Runs a guest to its end. */
+export async function runGuest({ source, bits, cpu, model }: Guest): Promise<LockstepResult> {
   const folder = mkdtempSync(join(tmpdir(), 'ringside-guest-'));
   try {
     const object = join(folder, 'guest.o');
     const image = join(folder, 'guest.bin');
-    const source = join(SOURCES, 'qemu-guest16.S');
-    run('as', ['--32', '--defsym', 'LOCKSTEP=1', '-I', SOURCES, '-o', object, source]);
+    run('as', [`--${bits}`, '--defsym', 'LOCKSTEP=1', '-I', SOURCES, '-o', object, join(SOURCES, source)]);
     const address = `0x${LOAD_ADDRESS.toString(16)}`;
-    const format = ['-m', 'elf_i386', '-N', '--oformat', 'binary'];
+    const format = ['-m', bits === 64 ? 'elf_x86_64' : 'elf_i386', '-N', '--oformat', 'binary'];
     run('ld', [...format, `-Ttext=${address}`, '-e', address, '-o', image, object]);
     const bytes = readFileSync(image);
     return await lockstep({
       ...{ kernelPath: image, kernel: bytes, programPath: image, program: bytes },
-      entry: LOAD_ADDRESS + HEADER_BYTES,
-      cpu: 'qemu64,vendor=GenuineIntel,+smep,+smap,+fsgsbase,+umip',
-      model: 'intel',
+      ...{ entry: LOAD_ADDRESS + HEADER_BYTES, cpu, model },
       maxInstructions: 200_000,
     });
   } finally {

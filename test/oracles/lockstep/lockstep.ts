@@ -49,13 +49,15 @@ const INPUTS: Readonly<Record<string, readonly string[]>> = {
   in: ['rax'],
 };
 
+const CR4_LA57 = 1n << 12n;
+
 /**
  * Where QEMU does not do what the manuals say, and the two can only part: the instruction, and what tells the case.
  */
 const QEMU_DEVIATIONS: readonly { mnemonic: string; applies: (theirs: Registers) => boolean; reason: string }[] = [
   {
     mnemonic: 'iretq',
-    applies: ({ rip }) => BigInt.asUintN(64, BigInt.asIntN(48, rip)) !== rip,
+    applies: ({ rip, cr4 }) => BigInt.asUintN(64, BigInt.asIntN(cr4 & CR4_LA57 ? 57 : 48, rip)) !== rip,
     reason: 'SDM vol. 2, IRET: a return to a RIP that is not canonical is #GP(0) in IRET itself',
   },
 ];

@@ -1,6 +1,6 @@
-/** `npm run oracle:qemu`: all samples and the 16-bit guest in lockstep with QEMU. */
+/** `npm run oracle:qemu`: all samples and the guests of tests in lockstep with QEMU. */
 import { Build } from '../../samples/build';
-import { runGuest16 } from './guests';
+import { GUESTS, runGuest } from './guests';
 import type { LockstepResult } from './lockstep';
 import { describeDifference, runSample, SAMPLE_RUNS } from './samples';
 
@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   const build = new Build();
   try {
     for (const run of SAMPLE_RUNS) report(`${run.program} on ${run.model}`, await runSample(build, run));
-    report('16-bit guest', await runGuest16());
+    for (const guest of GUESTS) report(`${guest.source} on ${guest.model}`, await runGuest(guest));
   } finally {
     build.dispose();
   }
