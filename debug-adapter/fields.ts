@@ -53,6 +53,7 @@ export const CR0_FIELDS: readonly BitField[] = [
 
 /** CR4 (SDM vol. 3, section 2.5). */
 export const CR4_FIELDS: readonly BitField[] = [
+  field('PKS', Cr4.PKS, 'protection keys for supervisor pages'),
   field('CET', Cr4.CET, 'control-flow enforcement'),
   field('PKE', Cr4.PKE, 'protection keys for user pages'),
   field('SMAP', Cr4.SMAP, 'ring 0 may not touch user pages unless AC is set'),

@@ -4,6 +4,7 @@ import {
   createMachine,
   hasMultibootHeader,
   ImageError,
+  isCanonical,
   loadFlat,
   loadImage,
   loadMultiboot,
@@ -15,7 +16,6 @@ import {
 import { buildImage, formatOf, type BuildOptions, type ImageFormat } from './build';
 import { AdapterError } from './errors';
 import type { Image } from './image';
-import { isCanonical } from './registers';
 import { builtInterpreter } from './built-interpreter';
 import { Target } from './target';
 
@@ -111,10 +111,10 @@ function loadBare(options: TargetOptions): LoadedTarget {
     loadImage(machine.cpu, options.entry === undefined ? elf : { ...elf, entry: options.entry });
   } else {
     const loadAddress = options.loadAddress ?? DEFAULT_LOAD_ADDRESS;
-    const entry = options.entry === undefined ? {} : { entry: checkedAddress(options.entry) };
+    const entry = options.entry === undefined ? {} : { entry: checkedAddress(machine, options.entry) };
     loadFlat(machine.cpu, {
       bytes: image.bytes,
-      loadAddress: checkedAddress(loadAddress),
+      loadAddress: checkedAddress(machine, loadAddress),
       mode: options.mode ?? 64,
       ...entry,
     });
@@ -122,8 +122,8 @@ function loadBare(options: TargetOptions): LoadedTarget {
   return { target: new Target(machine, [image], machine.state.rip), warnings };
 }
 
-function checkedAddress(va: bigint): bigint {
-  if (!isCanonical(va)) throw new AdapterError(`0x${va.toString(16)} is not a canonical address.`);
+function checkedAddress({ state }: Machine, va: bigint): bigint {
+  if (!isCanonical(state, va)) throw new AdapterError(`0x${va.toString(16)} is not a canonical address.`);
   return va;
 }
 

@@ -2,7 +2,9 @@
 import {
   Flag,
   GuestException,
+  linearAddressBits,
   readControlRegister,
+  widestAddressBits,
   writeControlRegister,
   writeMsr,
   type Machine,
@@ -31,15 +33,11 @@ export interface Register {
 export const GENERAL_NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
 const SEGMENT_NAMES = 'es cs ss ds fs gs'.split(' ');
 
-/** True if bits 63..47 of `va` are equal (SDM vol. 1, section 3.3.7.1), as 4-level paging demands. */
-export function isCanonical(va: bigint): boolean {
-  return BigInt.asUintN(64, BigInt.asIntN(48, va)) === va;
-}
-
-function requireCanonical(name: string, value: bigint): void {
-  if (!isCanonical(value)) {
+/** Refuses an address whose upper bits are not copies of the topmost of its low `bits`. */
+function requireCanonical(name: string, value: bigint, bits: number): void {
+  if (BigInt.asUintN(64, BigInt.asIntN(bits, value)) !== value) {
     throw new AdapterError(
-      `0x${value.toString(16)} is not canonical (bits 63 to 47 differ), so ${name} cannot hold it.`,
+      `0x${value.toString(16)} is not canonical (bits 63 to ${bits - 1} differ), so ${name} cannot hold it.`,
     );
   }
 }
@@ -90,7 +88,7 @@ const RIP: Register = {
   group: 'general',
   read: ({ state }) => state.rip,
   write: ({ state }, value) => {
-    requireCanonical('RIP', value);
+    requireCanonical('RIP', value, linearAddressBits(state));
     state.rip = value;
   },
 };
@@ -149,7 +147,7 @@ function segmentRegisters(): Register[] {
       ...(baseWritable
         ? {
             write: (machine: Machine, value: bigint) => {
-              requireCanonical(`${name}_base`, value);
+              requireCanonical(`${name}_base`, value, widestAddressBits(machine.cpu.model));
               pick(machine).base = value;
               machine.cpu.modeChanged();
             },
@@ -176,8 +174,8 @@ function segmentRegisters(): Register[] {
         bits: 64,
         group: 'segments',
         read: ({ state }) => state[name].base,
-        write: ({ state }, value) => {
-          requireCanonical(`${name}_base`, value);
+        write: ({ cpu, state }, value) => {
+          requireCanonical(`${name}_base`, value, widestAddressBits(cpu.model));
           state[name].base = value;
         },
       },

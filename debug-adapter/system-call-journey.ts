@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path';
 import { Mnemonic } from 'iced-x86';
-import type { Stop } from '../emulator';
+import { linearAddressBits, type Stop } from '../emulator';
 import { recordInstruction, type InstructionRecord } from './effects';
 import { RFLAGS_FIELDS, setFieldNames } from './fields';
 import { hex } from './memory';
@@ -267,7 +267,7 @@ function sysretChecks(target: Target): SysretCheck[] {
     { condition: 'RCX = RIP', holds: cx === ip, values: `cx ${hex(cx)}, ip ${hex(ip)}` },
     {
       condition: 'RIP is a canonical user address',
-      holds: ip >> 47n === 0n,
+      holds: ip >> BigInt(linearAddressBits(target.state) - 1) === 0n,
       values: `ip ${hex(ip)}`,
     },
     { condition: 'CS is what SYSRET loads', holds: cs === userCs, values: `cs ${hex(cs)}, SYSRET ${hex(userCs)}` },

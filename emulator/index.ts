@@ -4,6 +4,7 @@ export { ENGINE_STAGES, type EngineStages } from './engine/generated-code';
 export type * from './machine';
 export { CPU_MODELS, type CpuModel } from './cpu/cpuid';
 export { CpuModelError, parseCpuModel } from './cpu/model-name';
+export { isCanonical, linearAddressBits, widestAddressBits } from './cpu/canonical';
 export type { Cpu } from './cpu/cpu';
 export { GuestException, Vector } from './cpu/exceptions';
 export { AccessRights, Cr0, Cr4, CpuState, Efer, Flag, SegmentRegister, STATUS_FLAGS } from './cpu/state';

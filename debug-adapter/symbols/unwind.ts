@@ -1,6 +1,6 @@
 /** The chain of frames from the current instruction outwards, from ring 0 into ring 3. */
-import type { CpuState } from '../../emulator';
-import { GENERAL_NAMES, isCanonical } from '../registers';
+import { isCanonical, type CpuState } from '../../emulator';
+import { GENERAL_NAMES } from '../registers';
 import { kernelEntryGroups } from './kernel-entries';
 import {
   ENTRY_STACK,
@@ -163,7 +163,7 @@ export class Unwinder {
     const rip = registers.get('rip');
     // A frame that IRET refuses may hold anything, but it says where it was meant to lead.
     const leadsToUser = ((registers.get('cs')?.value ?? 0n) & 3n) === 3n;
-    if (!rip || (!isCanonical(rip.value) && !leadsToUser)) return undefined;
+    if (!rip || (!isCanonical(this.target.state, rip.value) && !leadsToUser)) return undefined;
     const interrupt = kind === 'interrupt' || kind === 'interrupt-with-error-code';
     const ring = interrupt ? Number((registers.get('cs')?.value ?? 0n) & 3n) : 3;
     return { ring, kind: 'kernel-entry', registers };
