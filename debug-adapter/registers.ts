@@ -13,8 +13,9 @@ import {
 import { AdapterError } from './errors';
 import { CR0_FIELDS, CR4_FIELDS, EFER_FIELDS, RFLAGS_FIELDS, fieldValue, withField, type BitField } from './fields';
 import { hex } from './memory';
+import { VECTOR_CONTROL, X87_CONTROL } from './vector-control';
 
-export type RegisterGroup = 'general' | 'flags' | 'segments' | 'control' | 'msr';
+export type RegisterGroup = 'general' | 'flags' | 'segments' | 'control' | 'msr' | 'vector';
 
 /** One register by its SDM name in lower case. A part of another register names it in `of`. */
 export interface Register {
@@ -298,6 +299,8 @@ export const REGISTERS: readonly Register[] = [
       machine.cpu.modeChanged();
     },
   },
+  ...VECTOR_CONTROL,
+  ...X87_CONTROL,
 ];
 
 const BY_NAME: ReadonlyMap<string, Register> = new Map(REGISTERS.map((register) => [register.name, register]));

@@ -12,9 +12,11 @@ import { ptRegsResponse } from './pt-regs';
 import { REGISTERS, registerNamed, type Register } from './registers';
 import type { UnwoundFrame } from './symbols/unwind';
 import type { Target } from './target';
+import { VECTOR_CONTROL, X87_CONTROL } from './vector-control';
+import { stackRegisters, vectorRegisters } from './vector-registers';
 
 /** A node of the variables tree. */
-interface Container {
+export interface Container {
   children(): DebugProtocol.Variable[];
   /** Sets the child `name` to the value of an expression; returns it as shown. */
   set(name: string, text: string): DebugProtocol.Variable;
@@ -67,7 +69,38 @@ export class Variables {
         { expensive: true },
       ),
       scope('pt_regs', this.ptRegs()),
+      ...this.extendedScopes(frame).map(([name, container]) => scope(name, container, { expensive: true })),
     ];
+  }
+
+  /** Vector and x87 registers, as far as the CPU model has them. */
+  private extendedScopes(frame: UnwoundFrame): [string, Container][] {
+    const { features } = this.target.machine.cpu.model;
+    const add = (container: Container): number => this.add(container);
+    const behind = (
+      registers: readonly Register[],
+      rest: () => DebugProtocol.Variable[],
+      advice: string,
+    ): Container => {
+      const named = this.registerContainer(frame, () => registers);
+      return {
+        children: () => [...named.children(), ...rest()],
+        set: (name, text) => {
+          if (!registers.some((register) => register.name === name)) throw new AdapterError(`${name}: ${advice}`);
+          return named.set(name, text);
+        },
+      };
+    };
+    const vectors = behind(
+      VECTOR_CONTROL,
+      () => vectorRegisters(this.target, add),
+      'open the register and set a lane of it.',
+    );
+    const stack = behind(X87_CONTROL, () => stackRegisters(this.target), 'x87 registers are set by instructions only.');
+    const scopes: [string, Container][] = [];
+    if (features.has('SSE')) scopes.push([features.has('AVX') ? 'AVX' : 'SSE', vectors]);
+    if (features.has('FPU')) scopes.push(['x87', stack]);
+    return scopes;
   }
 
   children(reference: number): DebugProtocol.Variable[] {
