@@ -1,31 +1,12 @@
-/**
- * The blocks of pre-decoded records: made on demand, found by address, dropped when their bytes change. A block is a
- * straight run of instructions within one page (or a single one that reaches into the next page).
- */
+/** The blocks of pre-decoded records: made on demand, found by address, dropped when their bytes change. */
 import { GuestException } from '../cpu/exceptions';
 import type { Instruction } from '../isa/instruction';
 import { PAGE_BYTES, type PhysicalMemory } from '../memory';
+import { Block, type BlockSource, type Region } from './block';
 import { Builtin } from './handlers';
 import * as layout from './layout';
 import type { Lowering } from './lowering';
 import type { Mode } from './mode';
-
-/** An instruction of a block, found by one of its records. */
-export interface LocatedInstruction {
-  /** Its number in the block. */
-  readonly index: number;
-  readonly instruction: Instruction;
-  readonly rip: bigint;
-  /** Address of the instruction after it. */
-  readonly next: bigint;
-}
-
-/** Blocks compiled into one function. */
-export interface Region {
-  /** Index of the function in the function table. */
-  readonly slot: number;
-  readonly blocks: readonly Block[];
-}
 
 /** No block has more instructions; the engine leaves that much of a budget to single steps. */
 export const LONGEST_BLOCK = 32;
@@ -38,6 +19,8 @@ const STUBS = 3;
 export interface CodeFetcher {
   /** Decodes the instruction at `rip`. */
   decode(rip: bigint, mode: Mode): Fetched;
+  /** Decodes an instruction that is known to be at a physical address of RAM. */
+  decodeAt(pa: number, mode: Mode): Instruction;
 }
 
 export interface Fetched {
@@ -45,34 +28,6 @@ export interface Fetched {
   /** Physical page of the first byte, and of the last one if that is in another page. */
   readonly page: number;
   readonly secondPage: number | undefined;
-}
-
-export interface Block {
-  readonly rip: bigint;
-  readonly mode: Mode;
-  /** Physical address of the first byte. */
-  readonly pa: number;
-  /** Physical page that holds the end of an instruction which crosses into it. */
-  readonly secondPage: number | undefined;
-  /** Bytes. */
-  length: number;
-  /** First record. */
-  readonly record: number;
-  readonly instructions: Instruction[];
-  /** Address of each instruction, as an offset from `rip`. */
-  readonly offsets: number[];
-  /** For each record from `record` on: the index of its instruction. */
-  readonly recordInstruction: number[];
-  /** Its instructions as far as somebody has asked for them. */
-  readonly located: (LocatedInstruction | undefined)[];
-  /** The record whose TARGET and NEXT tell where the block leads, if it ends with a direct branch or was cut. */
-  end: number;
-  /** How often a slice of the budget ran out here: where time goes. */
-  heat: number;
-  /** The region it is compiled in. */
-  region: Region | undefined;
-  /** Next block of the same key: of the same physical address at another RIP or, rarely, in another mode. */
-  alias: Block | undefined;
 }
 
 const RECORD_COUNT = layout.RECORD_ARENA_BYTES / layout.RECORD_BYTES;
@@ -89,6 +44,10 @@ export class CodeCache {
   private readonly blockNumber = new Int32Array(RECORD_COUNT);
   private blocks: (Block | undefined)[] = [undefined, undefined];
   private readonly breakpoints = new Set<bigint>();
+  private readonly source: BlockSource = {
+    instructionOf: new Uint8Array(RECORD_COUNT),
+    decode: (block) => this.decodeAgain(block),
+  };
 
   constructor(
     private readonly memory: PhysicalMemory,
@@ -122,7 +81,8 @@ export class CodeCache {
       if (block.rip === rip && block.mode === mode && this.secondPageStillThere(block)) return block;
     }
     const block = this.build(rip, mode, this.top, LONGEST_BLOCK);
-    this.top = block.record + block.recordInstruction.length * layout.RECORD_BYTES;
+    this.top = block.record + block.records * layout.RECORD_BYTES;
+    if (block.secondPage === undefined && this.memory.contains(block.pa, block.length)) block.release();
     block.alias = first;
     this.byAddress.set(key, block);
     this.addToPage(Math.floor(pa / PAGE_BYTES), block);
@@ -171,22 +131,8 @@ export class CodeCache {
   private build(rip: bigint, mode: Mode, record: number, most: number): Block {
     const first = this.fetcher.decode(rip, mode);
     const linear = mode.codeBase + rip;
-    const block: Block = {
-      rip,
-      mode,
-      pa: first.page + Number(linear & 0xfffn),
-      secondPage: first.secondPage,
-      length: 0,
-      record,
-      instructions: [],
-      offsets: [],
-      recordInstruction: [],
-      located: [],
-      end: record,
-      heat: 0,
-      region: undefined,
-      alias: undefined,
-    };
+    const pa = first.page + Number(linear & 0xfffn);
+    const block = new Block(rip, mode, pa, first.secondPage, record, this.source);
     new BlockBuilder(block, this.lowering, (address) => this.breakpoints.has(mode.codeBase + address)).fill(
       first,
       most,
@@ -194,6 +140,16 @@ export class CodeCache {
     );
     this.own(block);
     return block;
+  }
+
+  /** What a block was made of: its bytes have not changed, or it would have been dropped. */
+  private decodeAgain({ pa, count, mode }: Block): Instruction[] {
+    let at = pa;
+    return Array.from({ length: count }, () => {
+      const instruction = this.fetcher.decodeAt(at, mode);
+      at += instruction.length;
+      return instruction;
+    });
   }
 
   /** Decodes an instruction after the first of a block; faults end the block and arise again when control gets there. */
@@ -210,7 +166,7 @@ export class CodeCache {
     const start = (block.record - layout.RECORDS) / layout.RECORD_BYTES;
     const number = block.record === layout.RECORDS ? STEP_BLOCK : this.blocks.length;
     this.blocks[number] = block;
-    this.blockNumber.fill(number, start, start + block.recordInstruction.length);
+    this.blockNumber.fill(number, start, start + block.records);
   }
 
   /** Blocks with a byte among `length` ones from `pa` on. */
@@ -308,20 +264,16 @@ class BlockBuilder {
     if (most > 1 && this.isBreakpoint(block.rip)) {
       lowering.builtin(this.at, Builtin.BREAKPOINT);
       this.note(1, 0);
-      block.instructions.push(first.instruction);
-      block.offsets.push(0);
-      block.length = first.instruction.length;
+      block.add(first.instruction);
       return;
     }
     let fetched: Fetched | undefined = first;
     let previous: { record: number; instruction: Instruction } | undefined;
     for (;;) {
       const { instruction } = fetched;
-      const index = block.instructions.length;
+      const index = block.count;
       const address = this.wrap(block.rip + BigInt(block.length));
-      block.instructions.push(instruction);
-      block.offsets.push(block.length);
-      block.length += instruction.length;
+      block.add(instruction);
       const next = this.wrap(address + BigInt(instruction.length));
 
       if (
@@ -343,10 +295,7 @@ class BlockBuilder {
 
       const sameLinearPage = (mode.codeBase + next) >> 12n === this.page;
       fetched =
-        block.instructions.length < most &&
-        fetched.secondPage === undefined &&
-        sameLinearPage &&
-        !this.isBreakpoint(next)
+        block.count < most && fetched.secondPage === undefined && sameLinearPage && !this.isBreakpoint(next)
           ? decode(next)
           : undefined;
       if (!fetched || fetched.secondPage !== undefined) {
@@ -361,7 +310,7 @@ class BlockBuilder {
   }
 
   private note(records: number, instruction: number): void {
-    for (let i = 0; i < records; i++) this.block.recordInstruction.push(instruction);
+    this.block.addRecords(records, instruction);
   }
 
   /** Completes the record that ends the block: its instruction count, and stubs for its targets. */

@@ -5,21 +5,25 @@
 import { GuestException } from '../cpu/exceptions';
 import { ModuleWriter } from '../wasm/module';
 import type { Instruction } from '../isa/instruction';
-import type { Block, CodeCache, Region } from './code-cache';
+import type { Block, Region } from './block';
+import type { CodeCache } from './code-cache';
 import { Builtin, type HandlerTable } from './handlers';
 import { LEAST_MEMORY_PAGES, REGION_TYPE, type EngineImports } from './interpreter';
 import type { Lowering } from './lowering';
 import type { Mode } from './mode';
 import { compilablePrefix, compileRegion, type RegionBlock } from './region';
-import { importHelpers, OUT_OF_LINE_SLOTS } from './out-of-line';
+import { importHelpers } from './out-of-line';
 import type { Routines } from './routines';
 
 /** A block is compiled once so many slices have ended at it. */
 const HOT = 3;
 const MOST_BLOCKS = 96;
 const MOST_INSTRUCTIONS = 600;
-/** With more regions than this, or more code, those compiled first make room: memory stays bounded, hot code comes back. */
-const MOST_REGIONS = OUT_OF_LINE_SLOTS;
+/**
+ * With more regions than this, or more code, those compiled first make room: memory stays bounded, hot code comes back. Each
+ * takes some 30 KB besides its code.
+ */
+const MOST_REGIONS = 2048;
 /** WebAssembly bytes; the machine code made of them takes several times as much. */
 const MOST_CODE_BYTES = 12 << 20;
 
@@ -110,6 +114,7 @@ export class Compiler {
     this.codeBytes += code.length;
     members.forEach((block, entry) => {
       block.region = region;
+      block.release();
       this.lowering.enterCompiled(block.record, slot, entry);
     });
   }
@@ -129,20 +134,22 @@ export class Compiler {
       const successors = this.successors(block, find);
       found.set(block, { block, compiled, successors });
       instructions += compiled;
-      if (compiled < block.instructions.length) continue;
-      // The block after a CALL is where its RET comes back to.
+      if (compiled < block.count) continue;
       const { target, next = this.following(block, find) } = successors;
       for (const successor of [target, next]) if (successor) waiting.push(successor);
     }
     return [...found.values()].sort((a, b) => (a.block.rip < b.block.rip ? -1 : 1));
   }
 
+  /** The block after a CALL is where its RET comes back to; after other branches there is code only if it has been seen. */
   private following(block: Block, find: FindBlock): Block | undefined {
-    return this.inPage(block, block.rip + BigInt(block.length), find);
+    const calls = block.instructions[block.count - 1].mnemonic === 'CALL';
+    const seen: FindBlock = (rip, pa) => this.code.known(rip, pa, block.mode);
+    return this.inPage(block, block.rip + BigInt(block.length), calls ? find : seen);
   }
 
   private successors(block: Block, find: FindBlock): { target: Block | undefined; next: Block | undefined } {
-    const last = block.instructions[block.instructions.length - 1];
+    const last = block.instructions[block.count - 1];
     const after = block.rip + BigInt(block.length);
     const relative = last.operands.find((operand) => operand.kind === 'relative');
     if (relative?.kind !== 'relative') {

@@ -51,7 +51,7 @@ export class Fetcher implements CodeFetcher {
     const available = PAGE_BYTES - offset;
     const { memory } = this.cpu;
     const inRam = memory.contains(page, PAGE_BYTES);
-    const features = mode.vex ? this.features : this.features & ~DecoderFeature.VEX;
+    const features = this.featuresIn(mode);
     let result: Instruction | DecodeFailure;
     if (inRam) {
       result = decode(memory.bytes, page + offset, Math.min(available, LONGEST_INSTRUCTION), mode.codeSize, features);
@@ -74,6 +74,18 @@ export class Fetcher implements CodeFetcher {
       throw new GuestException(Vector.GP, 0);
     }
     return { instruction: result, page, secondPage };
+  }
+
+  decodeAt(pa: number, mode: Mode): Instruction {
+    const { memory } = this.cpu;
+    const available = Math.min(PAGE_BYTES - (pa % PAGE_BYTES), LONGEST_INSTRUCTION);
+    const result = decode(memory.bytes, pa, available, mode.codeSize, this.featuresIn(mode));
+    if (typeof result === 'string') throw new Error(`no instruction at physical address 0x${pa.toString(16)}`);
+    return result;
+  }
+
+  private featuresIn(mode: Mode): number {
+    return mode.vex ? this.features : this.features & ~DecoderFeature.VEX;
   }
 
   private linear(rip: bigint, mode: Mode): bigint {

@@ -6,7 +6,8 @@ import { GuestException } from '../cpu/exceptions';
 import { segmentAddress } from '../cpu/segmentation';
 import { Gpr, type Instruction, type Seg } from '../isa/instruction';
 import { BulkString } from './bulk-string';
-import { CodeCache, type LocatedInstruction } from './code-cache';
+import type { LocatedInstruction } from './block';
+import { CodeCache } from './code-cache';
 import { Compiler } from './compiler';
 import { Fetcher } from './fetch';
 import { Builtin } from './handlers';
@@ -193,14 +194,7 @@ export class GeneratedCode {
   instructionAt(record: number): LocatedInstruction | undefined {
     const block = this.code.owner(record);
     if (!block) return undefined;
-    const index = block.recordInstruction[(record - block.record) / layout.RECORD_BYTES];
-    const known = block.located[index];
-    if (known) return known;
-    const bits = block.mode.codeSize === 64 ? 64 : 32;
-    const instruction = block.instructions[index];
-    const rip = BigInt.asUintN(bits, block.rip + BigInt(block.offsets[index]));
-    const next = BigInt.asUintN(bits, rip + BigInt(instruction.length));
-    return (block.located[index] = { index, instruction, rip, next });
+    return block.locate(record);
   }
 
   /** Address a branch record leads to: the start of its block, or what a stub stands for. */

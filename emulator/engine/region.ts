@@ -11,7 +11,7 @@ import type { Value } from '../wasm/expression';
 import { FunctionBody, type Label } from '../wasm/function';
 import { ValueType } from '../wasm/types';
 import { CompiledContext } from './compiled-context';
-import type { Block } from './code-cache';
+import type { Block } from './block';
 import { Builtin, type HandlerTable } from './handlers';
 import { isChecked } from './control-flow';
 import * as layout from './layout';
@@ -77,7 +77,7 @@ export function compilablePrefix(
   const stop = block.instructions.findIndex(
     (instruction) => !supports(instruction) || !isCompilable(instruction, block, table),
   );
-  return stop < 0 ? block.instructions.length : stop;
+  return stop < 0 ? block.count : stop;
 }
 
 /** Instructions that set all six flags whatever they were, and those that neither touch nor need them. */
@@ -171,12 +171,12 @@ class RegionCompiler {
       toAddress: (address: Value) => this.indirect(block, address),
     };
     c.flags.forget();
+    let next = block.rip;
     for (let i = 0; i < compiled; i++) {
       const instruction = block.instructions[i];
-      const start = BigInt.asUintN(64, block.rip + BigInt(block.offsets[i]));
-      const next = BigInt.asUintN(block.mode.codeSize === 64 ? 64 : 32, start + BigInt(instruction.length));
+      next = BigInt.asUintN(block.mode.codeSize === 64 ? 64 : 32, next + BigInt(instruction.length));
       const refs = operandRefs(instruction) ?? [];
-      const record = block.record + block.recordInstruction.indexOf(i) * layout.RECORD_BYTES;
+      const record = block.recordOf(i);
       c.begin({ instruction, refs, operands: describedOperands(instruction), record, next }, exits);
       const definition = find(instruction, refs, block.mode, this.imports.table);
       if (!definition) throw new Error(`${instruction.mnemonic} has no description`);
@@ -187,10 +187,10 @@ class RegionCompiler {
         return;
       }
     }
-    if (compiled < block.instructions.length) {
+    if (compiled < block.count) {
       // The interpreter goes on in the middle of the block and accounts for all of it at its end.
       c.settleFlags();
-      c.goOnAt(w.i32(block.record + block.recordInstruction.indexOf(compiled) * layout.RECORD_BYTES));
+      c.goOnAt(w.i32(block.recordOf(compiled)));
       return;
     }
     exits.toTarget();
@@ -198,7 +198,7 @@ class RegionCompiler {
   }
 
   private charge(block: Block): void {
-    this.f.set(this.budget, w.sub(this.budget, w.i32(block.instructions.length)));
+    this.f.set(this.budget, w.sub(this.budget, w.i32(block.count)));
   }
 
   /** Ends a block by going to a block of the region, or to the record that `link` names at that moment. */
