@@ -1,6 +1,7 @@
 /** Executes the same cases on the processor at hand and in the emulator, and collects where they disagree. */
 import { Emulated, type Way } from './emulated';
 import { differences } from './compare';
+import { Coverage } from './coverage';
 import { encodings } from './encodings';
 import type { Group } from './groups';
 import { Generator } from './generator';
@@ -26,7 +27,7 @@ export interface OracleOptions {
 
 const BATCH = 5000;
 /** Compiling takes longer than all else: it is done for one case in so many. */
-const COMPILED_ONE_IN = 10;
+const COMPILED_ONE_IN = 16;
 
 function waysFor(seed: number): readonly Way[] {
   return seed % COMPILED_ONE_IN === 0 ? ['step', 'run', 'compiled'] : ['step', 'run'];
@@ -37,16 +38,16 @@ export function comparedMnemonics(): readonly string[] {
   return [...encodings(Silicon.flags()).keys()].sort();
 }
 
-/** Compares `cases` cases; `note` hears of each batch done, and of how many cases were of which mnemonic. */
+/** Compares `cases` cases; `note` hears of each batch done. */
 export function compareWithSilicon(
   silicon: Silicon,
   { cases, seed, only, groups }: OracleOptions,
   note: (done: number) => void = () => {},
-): { mismatches: Mismatch[]; counts: Map<string, number> } {
+): { mismatches: Mismatch[]; coverage: Coverage } {
   const generator = new Generator({ only, groups, processor: Silicon.flags(), lowWindow: Silicon.allowsLowWindow() });
   const emulated = new Emulated();
   const mismatches: Mismatch[] = [];
-  const counts = new Map<string, number>();
+  const coverage = new Coverage();
   for (let done = 0; done < cases;) {
     const size = Math.min(BATCH, cases - done);
     const seeds = Array.from({ length: size }, (_, i) => seed + done + i);
@@ -54,7 +55,7 @@ export function compareWithSilicon(
     const outcomes = silicon.run(batch);
     batch.forEach((test, i) => {
       const mnemonic = test.instructions.map((instruction) => instruction.mnemonic).join('+');
-      counts.set(test.instructions[0].mnemonic, (counts.get(test.instructions[0].mnemonic) ?? 0) + 1);
+      coverage.count(test);
       if (i >= outcomes.length) {
         mismatches.push({ mnemonic, seed: seeds[i], ways: [], test, differences: ['the harness did not survive'] });
         return;
@@ -74,7 +75,7 @@ export function compareWithSilicon(
     done += size;
     note(done);
   }
-  return { mismatches, counts };
+  return { mismatches, coverage };
 }
 
 /** The case in one line, as hexadecimal numbers, to look at; `--only` and its seed make it again. */

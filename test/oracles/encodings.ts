@@ -2,6 +2,7 @@
 import { decode, type Instruction } from '../../emulator';
 import { definitions } from '../../emulator/isa/semantics';
 import { requiredFeatures } from '../../emulator/isa/features';
+import { formOf } from './coverage';
 import { type Group, GROUP_FEATURES, groupOf } from './groups';
 
 /** A cell of an opcode map under one prefix, with one row of its group. */
@@ -28,6 +29,8 @@ export interface Encoding {
   /** Whether VEX.vvvv names an operand. */
   readonly vvvv: boolean;
   readonly group: Group;
+  /** See `formOf`. */
+  readonly form: string;
   /** Features it needs, by the names of the manuals. */
   readonly features: readonly string[];
 }
@@ -115,7 +118,6 @@ export function processorHas(processor: ReadonlySet<string>, feature: string): b
 
 /** What an encoding is before a look at ModRM. */
 type Opcode = Pick<Encoding, 'compatibility' | 'mandatory' | 'escape' | 'vexMap' | 'vexL' | 'vexW' | 'opcode'>;
-type Bare = Opcode & Pick<Encoding, 'reg' | 'memory' | 'rm'>;
 
 function* opcodes(): Generator<Opcode> {
   for (const compatibility of [false, true]) {
@@ -137,57 +139,78 @@ function* opcodes(): Generator<Opcode> {
 /** The encodings under one opcode. */
 function formsOf(opcode: Opcode): Encoding[] {
   const forms: Encoding[] = [];
+  const narrow = opcodeBytes(opcode, 0);
+  // With REX.W some are another instruction (CMPXCHG16B); which it is to be is left to chance.
+  const wide = opcode.compatibility || opcode.vexMap !== 0 ? undefined : opcodeBytes(opcode, 1);
+  const rms = choosesByRm(opcode) ? EVERY_RM : ANY_RM;
   for (let reg = 0; reg < 8; reg++) {
     for (const memory of [false, true]) {
-      const rms = memory || !choosesByRm(opcode) ? [-1] : [0, 1, 2, 3, 4, 5, 6, 7];
-      for (const rm of rms) {
-        const bare = { ...opcode, reg, memory, rm };
-        // With REX.W some are another instruction (CMPXCHG16B); which it is to be is left to chance.
-        const found = probe(bare, 0);
-        const wide = opcode.compatibility || opcode.vexMap !== 0 ? undefined : probe(bare, 1);
-        if (found) forms.push(found);
-        if (wide && wide.mnemonic !== found?.mnemonic) forms.push(wide);
+      for (const rm of memory ? ANY_RM : rms) {
+        const found = probe(opcode, narrow, reg, memory ? -1 : Math.max(rm, 0));
+        if (found) forms.push({ ...opcode, reg, memory, rm, ...found });
+        const other = wide && probe(opcode, wide, reg, memory ? -1 : Math.max(rm, 0));
+        if (other && other.mnemonic !== found?.mnemonic) forms.push({ ...opcode, reg, memory, rm, ...other });
       }
     }
   }
   return forms;
 }
 
+const EVERY_RM = [0, 1, 2, 3, 4, 5, 6, 7];
+const ANY_RM = [-1];
+
 /** x87 and 0F 01, where ModRM.rm is part of the opcode in some rows. */
 function choosesByRm({ escape, vexMap, opcode }: Opcode): boolean {
   return vexMap === 0 && (escape.length === 0 ? opcode >> 3 === 0x1b : escape.length === 1 && opcode === 1);
 }
 
-/** What the encoding is; undefined if there is no such instruction. */
-function probe(bare: Bare, w: number): Encoding | undefined {
-  const { memory, reg, vexMap } = bare;
+type Probed = Pick<Encoding, 'mnemonic' | 'modrm' | 'group' | 'vvvv' | 'form' | 'features'>;
+
+/** What the encoding with these opcode bytes is; undefined if there is no such instruction. `rm` is -1 for memory. */
+function probe(opcode: Opcode, bytes: readonly number[], reg: number, rm: number): Probed | undefined {
+  const vex = opcode.vexMap !== 0;
   // With VEX: first no register in vvvv, then one that is not the one of ModRM.reg or of the index (gathers want that).
   const other = (reg + 2) & 7;
   let vvvv = 0;
-  let found = decodeWith(bare, w, memory ? 0x00 : 0xc0, vvvv);
-  if (vexMap !== 0) {
-    const withRegister = decodeWith(bare, w, memory ? 0x00 : 0xc0, other);
+  let found = decodeWith(opcode, bytes, reg, rm, vvvv);
+  if (vex) {
+    const withRegister = decodeWith(opcode, bytes, reg, rm, other);
     if (withRegister) vvvv = other;
     found = withRegister ?? found;
   }
   if (!found) return undefined;
   // A ModRM byte shows in the length: mod 0 has no displacement, mod 2 has one. What exists with registers only has no
   // immediate, but for some vector instructions: those all have a ModRM byte.
-  const group = groupOf(found, vexMap !== 0);
-  const [short, long] = [decodeWith(bare, w, 0x00, vvvv), decodeWith(bare, w, 0x80, vvvv)];
-  let modrm = found.length > opcodeBytes(bare, w, vvvv).length;
-  if (short && long) modrm = short.length !== long.length;
-  return { ...bare, mnemonic: found.mnemonic, modrm, group, vvvv: vvvv !== 0, features: requiredFeatures(found) };
+  const [short, long] = [0, 0x80].map((mod) => decodeWith(opcode, bytes, reg, -1, vvvv, mod));
+  const modrm = short && long ? short.length !== long.length : found.length > bytes.length;
+  return {
+    mnemonic: found.mnemonic,
+    modrm,
+    group: groupOf(found, vex),
+    vvvv: vvvv !== 0,
+    form: formOf(found),
+    features: requiredFeatures(found),
+  };
 }
 
-function decodeWith(bare: Bare, w: number, mod: number, vvvv: number): Instruction | undefined {
-  const { reg, compatibility } = bare;
-  const opcode = opcodeBytes(bare, w, vvvv);
-  // Memory has a SIB byte, with an index of its own.
-  const rm = mod === 0xc0 ? Math.max(bare.rm, 0) : 4;
-  const sib = ((reg + 1) & 7) << 3;
-  const bytes = Uint8Array.from([...opcode, mod | (reg << 3) | rm, sib, ...Array<number>(12).fill(0)]);
-  const result = decode(bytes, 0, bytes.length, compatibility ? 32 : 64);
+/** Longer than an instruction, so that the decoder need not copy it. */
+const scratch = new Uint8Array(64);
+
+/** `rm` is -1 for memory, which then has a SIB byte with an index that is not `reg`. */
+function decodeWith(
+  { compatibility, vexMap }: Opcode,
+  bytes: readonly number[],
+  reg: number,
+  rm: number,
+  vvvv: number,
+  mod = rm < 0 ? 0 : 0xc0,
+): Instruction | undefined {
+  for (let i = 0; i < bytes.length; i++) scratch[i] = bytes[i];
+  if (vexMap !== 0) scratch[2] ^= vvvv << 3;
+  scratch[bytes.length] = mod | (reg << 3) | (rm < 0 ? 4 : rm);
+  scratch[bytes.length + 1] = ((reg + 1) & 7) << 3;
+  scratch.fill(0, bytes.length + 2, 16);
+  const result = decode(scratch, 0, scratch.length, compatibility ? 32 : 64);
   return typeof result === 'string' ? undefined : result;
 }
 
@@ -201,10 +224,10 @@ export interface Extensions {
 }
 
 /** Mandatory prefix, REX or VEX if need be, and opcode. */
-function opcodeBytes(encoding: Bare, w: number, vvvv: number): number[] {
-  const { vexMap, mandatory, escape, opcode } = encoding;
-  if (vexMap !== 0) return [...vexBytes(encoding, { r: 0, x: 0, b: 0, w, vvvv }), opcode];
-  return [...(mandatory ? [mandatory] : []), ...(w ? [0x48] : []), ...escape, opcode];
+function opcodeBytes(opcode: Opcode, w: number): number[] {
+  const { vexMap, mandatory, escape } = opcode;
+  if (vexMap !== 0) return [...vexBytes(opcode, { r: 0, x: 0, b: 0, w, vvvv: 0 }), opcode.opcode];
+  return [...(mandatory ? [mandatory] : []), ...(w ? [0x48] : []), ...escape, opcode.opcode];
 }
 
 /** The three-byte VEX prefix (SDM vol. 2, figure 2-9). */

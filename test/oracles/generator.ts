@@ -67,10 +67,23 @@ function alignmentOf(group: Group, size: number): number {
 
 const formsKey = (group: Group, compatibility: boolean): string => `${group} ${compatibility ? 32 : 64}`;
 
+function append(lists: Map<string, Encoding[]>, key: string, encoding: Encoding): void {
+  const list = lists.get(key);
+  if (list) list.push(encoding);
+  else lists.set(key, [encoding]);
+}
+
+/** Encodings of the same form together, so that each form comes as often as the others. */
+function byForm(list: readonly Encoding[]): Encoding[][] {
+  const forms = new Map<string, Encoding[]>();
+  for (const one of list) append(forms, one.form, one);
+  return [...forms.values()];
+}
+
 export class Generator {
   private readonly encodings: Map<string, Encoding[]>;
-  /** Those that cases begin with. */
-  private readonly chosen = new Map<string, Encoding[]>();
+  /** Those that cases begin with, by mnemonic and then by form. */
+  private readonly chosen = new Map<string, Encoding[][]>();
   private readonly registerForms = new Map<string, Encoding[]>();
   private readonly mnemonics: readonly string[];
   private readonly fusedPairs: boolean;
@@ -81,11 +94,10 @@ export class Generator {
     this.encodings = encodings(options.processor);
     for (const [mnemonic, list] of this.encodings) {
       const chosen = groups === undefined ? list : list.filter(({ group }) => groups.has(group));
-      if (chosen.length > 0 && (only === undefined || only === mnemonic)) this.chosen.set(mnemonic, chosen);
+      if (chosen.length > 0 && (only === undefined || only === mnemonic)) this.chosen.set(mnemonic, byForm(chosen));
       for (const one of list) {
         if (one.memory || one.group === 'integer' || isApproximate(mnemonic)) continue;
-        const key = formsKey(one.group, one.compatibility);
-        this.registerForms.set(key, [...(this.registerForms.get(key) ?? []), one]);
+        append(this.registerForms, formsKey(one.group, one.compatibility), one);
       }
     }
     this.mnemonics = [...this.chosen.keys()];
@@ -106,7 +118,7 @@ export class Generator {
     // The engine carries some instructions out together with a conditional branch: those pairs come more often.
     const pair = this.fusedPairs && random.chance(3);
     const mnemonic = random.pick(pair ? FUSED : this.mnemonics);
-    const encoding = random.pick(this.chosen.get(mnemonic) ?? []);
+    const encoding = random.pick(random.pick(this.chosen.get(mnemonic) ?? []));
     const draft = this.draft(encoding);
     if (!draft) return undefined;
     const test = this.emptyCase(encoding.compatibility, draft);

@@ -1,6 +1,6 @@
 /**
  * `npm run oracle:cpu -- --cases N --seed S [--only MNEMONIC] [--group GROUP,...] [--table]`: prints mismatches by
- * mnemonic, and the number of cases of each with `--table`; exits with 1 if anything mismatches.
+ * mnemonic, and with `--table` the number of cases of each instruction form; exits with 1 if anything mismatches.
  */
 import { parseArgs } from 'node:util';
 import { comparedMnemonics, compareWithSilicon, describeCase, type Mismatch } from './cpu-oracle';
@@ -44,7 +44,7 @@ function main(): number {
     return 2;
   }
   const started = performance.now();
-  const { mismatches, counts } = compareWithSilicon(silicon, { cases, seed, only: values.only, groups }, (done) => {
+  const { mismatches, coverage } = compareWithSilicon(silicon, { cases, seed, only: values.only, groups }, (done) => {
     if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${cases}`);
   });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -52,18 +52,9 @@ function main(): number {
     ...(values.only === undefined ? [] : [`--only ${values.only}`]),
     ...(values.group === undefined ? [] : [`--group ${values.group}`]),
   ]);
-  if (values.table) printTable(counts, mismatches);
-  console.log(
-    `${cases} cases of ${counts.size} mnemonics in ${seconds} s, each stepped and run: ${mismatches.length} mismatches`,
-  );
+  if (values.table) console.log(coverage.table());
+  console.log(`${cases} cases of ${coverage.summary()} in ${seconds} s: ${mismatches.length} mismatches`);
   return mismatches.length > 0 ? 1 : 0;
-}
-
-/** Cases of each mnemonic, those with mismatches marked. */
-function printTable(counts: ReadonlyMap<string, number>, mismatches: readonly Mismatch[]): void {
-  const failed = new Set(mismatches.map(({ test }) => test.instructions[0].mnemonic));
-  const cells = [...counts].sort().map(([mnemonic, count]) => `${mnemonic} ${count}${failed.has(mnemonic) ? '*' : ''}`);
-  console.log(cells.join(', '));
 }
 
 function report(mismatches: readonly Mismatch[], options: readonly string[]): void {
