@@ -346,6 +346,17 @@ cases:
         V86     34, "ljmp $0x0fff, $1f - real + 0x10; 1: nop"
         V86     35, "wrmsr"
         V86     36, "ltr %ax"
+        mov     %cr4, %eax              # UMIP
+        or      $0x800, %eax
+        mov     %eax, %cr4
+        V86     38, "smsw %ax"
+        V86     39, "sgdtl %ds:0"
+        V86     3a, "sidtl %ds:0"
+        V86     3b, "sldt %ax"
+        V86     3c, "str %ax"
+        mov     %cr4, %eax
+        and     $~0x800, %eax
+        mov     %eax, %cr4
         V86     37, "movb $0x90, %cs:0xf000; mov %cs:0xf000, %al"
         V86_IOPL 401, 0x20302, "nop; mov $0x3000, %cx; mov %cx, %ss; nop"
 # The timer interrupts; IRQ 0 has vector 20 and ticks since case 2c.
