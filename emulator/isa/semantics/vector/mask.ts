@@ -58,18 +58,38 @@ function loadMasked(c: Context, place: Place, width: 4 | 8, bits: Value, halves:
   });
 }
 
-/** Stores the elements under the mask. All of them are translated before the first is written. */
-function storeMasked(c: Context, place: Place, width: MaskWidth, bits: Value, elements: readonly Value[]): void {
-  const each = (action: (address: Value, element: Value) => void): void => {
-    elements.forEach((element, i) => {
-      c.if(selected(bits, i), () => {
-        action(elementAddress(c, place, i * width), element);
-      });
+type MaskedElement = (element: Value, address: Value) => void;
+
+/** `action` on the elements under the mask, in order. */
+function eachSelected(
+  c: Context,
+  { va, wraps }: Place,
+  width: MaskWidth,
+  bits: Value,
+  elements: readonly Value[],
+  action: MaskedElement,
+): void {
+  elements.forEach((element, i) => {
+    c.if(selected(bits, i), () => {
+      action(element, elementAddress(c, { va, wraps }, i * width));
     });
-  };
-  each((address) => c.prepareWrite(address, width));
-  each((address, element) => {
+  });
+}
+
+/** Stores the elements under the mask. All of them are translated before the first is written. */
+function storeMasked(c: Context, place: Place, width: 4 | 8, bits: Value, elements: readonly Value[]): void {
+  eachSelected(c, place, width, bits, elements, (_, address) => c.prepareWrite(address, width));
+  eachSelected(c, place, width, bits, elements, (element, address) => {
     c.store(address, width, element);
+  });
+}
+
+/** Stores the bytes under the mask. The operand must be writable as a whole, whatever the mask: processors have it so. */
+function storeMaskedBytes(c: Context, place: Place, bytes: 8 | 16, bits: Value, source: Value): void {
+  const elements = elementsOf([source], 1).slice(0, bytes);
+  c.prepareWrite(place.va, bytes);
+  eachSelected(c, place, 1, bits, elements, (element, address) => {
+    c.store(address, 1, element);
   });
 }
 
@@ -108,7 +128,7 @@ const maskedBytes = (mnemonic: string): Definition =>
     (c, [destination, source, mask], { segmentation }) => {
       const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
       const bits = signBits(c, c.readVector(mask), 1);
-      storeMasked(c, place, 1, bits, elementsOf(c.readVector(source), 1));
+      storeMaskedBytes(c, place, 16, bits, c.readVector(source)[0]);
     },
     { segmentation: true },
   );
@@ -122,9 +142,9 @@ export const masks: readonly Definition[] = [
   ...moveMask('PMOVMSKB', 1),
   defineVector('PMOVMSKB', ['r4 p', 'r8 p'], (c, [destination, source]) => {
     c.requireMmx();
-    const bits = w.extendU(signBits(c, [mmxVector(c, source)], 1));
+    const bits = signBits(c, [mmxVector(c, source)], 1);
     c.useMmx();
-    c.write(destination, w.and(bits, w.i64(0xff)));
+    c.write(destination, w.extendU(w.and(bits, w.i32(0xff))));
   }),
   maskedBytes('MASKMOVDQU'),
   maskedBytes('VMASKMOVDQU'),
@@ -134,9 +154,11 @@ export const masks: readonly Definition[] = [
     (c, [destination, source, mask], { segmentation }) => {
       c.requireMmx();
       const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
-      const bits = signBits(c, [mmxVector(c, mask)], 1);
-      storeMasked(c, place, 1, bits, elementsOf([mmxVector(c, source)], 1).slice(0, 8));
+      const bits = c.let(w.and(signBits(c, [mmxVector(c, mask)], 1), w.i32(0xff)));
+      const value = mmxVector(c, source);
+      // Processors do this even if the store faults.
       c.useMmx();
+      storeMaskedBytes(c, place, 8, bits, value);
     },
     { segmentation: true },
   ),
