@@ -59,8 +59,8 @@ export interface PartialRemainder {
   readonly remainder: Extended80;
   /** Condition code C2: the reduction is not complete. */
   readonly incomplete: boolean;
-  /** The low three bits of the quotient, 0 if incomplete. */
-  readonly quotient: number;
+  /** The low three bits of the quotient, 0 if incomplete; absent if there is none, the result being a NaN. */
+  readonly quotient?: number;
 }
 
 /** Exponents that differ by this much or more are not dealt with in one go. */
@@ -79,8 +79,10 @@ export function partialRemainder(
     quotient,
   });
   const nan = nanResult(env, a, b);
-  if (nan) return complete(pack(extended80, nan));
-  if (a.kind === Kind.INFINITE || b.kind === Kind.ZERO) return complete(pack(extended80, invalid(env)));
+  if (nan) return { remainder: pack(extended80, nan), incomplete: false };
+  if (a.kind === Kind.INFINITE || b.kind === Kind.ZERO) {
+    return { remainder: pack(extended80, invalid(env)), incomplete: false };
+  }
   noteDenormals(env, a, b);
   if (a.kind === Kind.ZERO) return complete(pack(extended80, a));
   if (b.kind === Kind.INFINITE) return complete(round(env, extended80, a.sign, a.significand, a.exponent));

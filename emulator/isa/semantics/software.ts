@@ -6,7 +6,8 @@ import type { ArchitecturalRoutine, Cpu } from '../../cpu/cpu';
 import { GuestException, Vector } from '../../cpu/exceptions';
 import { Stack, setStackPointer, stackPointerSize } from '../../cpu/stack';
 import { architecturalRoutines } from '../../cpu/routines';
-import { Cr0, Flag, STATUS_FLAGS, type CpuState } from '../../cpu/state';
+import { Flag, STATUS_FLAGS, type CpuState } from '../../cpu/state';
+import { x87Routines } from '../../fpu';
 import { Gpr, type Instruction } from '../instruction';
 
 function accumulator(state: CpuState): { al: number; ah: number } {
@@ -135,11 +136,6 @@ function pushFrame(
   return { stack, frame };
 }
 
-/** FWAIT: nothing is pending in an x87 unit that does not exist, but #NM comes first. */
-function executeFwait({ state }: Cpu): void {
-  if ((state.cr0 & (Cr0.MP | Cr0.TS)) === (Cr0.MP | Cr0.TS)) throw new GuestException(Vector.NM);
-}
-
 export const softwareRoutines: Readonly<Record<string, ArchitecturalRoutine | undefined>> = {
   AAA: asciiAdjust(1),
   AAD: executeAad,
@@ -148,7 +144,7 @@ export const softwareRoutines: Readonly<Record<string, ArchitecturalRoutine | un
   DAA: decimalAdjust(1),
   DAS: decimalAdjust(-1),
   ENTER: executeEnter,
-  FWAIT: executeFwait,
   SALC: executeSalc,
   WBNOINVD: architecturalRoutines.WBINVD,
+  ...x87Routines,
 };

@@ -1,0 +1,71 @@
+/** The memory operand of an x87 instruction. */
+import type { Cpu } from '../cpu/cpu';
+import { Vector } from '../cpu/exceptions';
+import {
+  dataAccess,
+  readBlock,
+  readLinear,
+  requireWritable,
+  writeBlock,
+  writeLinear,
+  type AccessSize,
+} from '../cpu/linear-memory';
+import { Seg, type Instruction } from '../isa/instruction';
+
+/** Bytes of an extended real or a packed decimal. */
+export const TEN_BYTES = 10;
+
+export function memorySize({ operands }: Instruction): number {
+  const [operand] = operands;
+  return operand.kind === 'memory' ? operand.size : 0;
+}
+
+function accessSize(instruction: Instruction): AccessSize {
+  const size = memorySize(instruction);
+  return size === 2 ? 2 : size === 4 ? 4 : 8;
+}
+
+/** What a non-canonical address raises: #SS(0) in the stack segment. */
+function nonCanonical({ operands }: Instruction): Vector {
+  const [operand] = operands;
+  return operand.kind === 'memory' && operand.segment === Seg.SS ? Vector.SS : Vector.GP;
+}
+
+/** The 2, 4 or 8 bytes of the operand. */
+export function readMemory(cpu: Cpu, instruction: Instruction): bigint {
+  return readLinear(cpu, cpu.operandAddress, accessSize(instruction), dataAccess(cpu), nonCanonical(instruction));
+}
+
+/** All bytes of the operand, however many. */
+export function readArea(cpu: Cpu, instruction: Instruction): Uint8Array {
+  const size = memorySize(instruction);
+  return readBlock(cpu, cpu.operandAddress, size, dataAccess(cpu), nonCanonical(instruction));
+}
+
+export function writeArea(cpu: Cpu, instruction: Instruction, area: Uint8Array): void {
+  writeBlock(cpu, cpu.operandAddress, area, dataAccess(cpu), nonCanonical(instruction));
+}
+
+/** The 80 bits of the operand. */
+export function readTenBytes(cpu: Cpu, instruction: Instruction): bigint {
+  const view = new DataView(readArea(cpu, instruction).buffer);
+  return (BigInt(view.getUint16(8, true)) << 64n) | view.getBigUint64(0, true);
+}
+
+/** Writes the operand, 2 to 10 bytes. */
+export function writeMemory(cpu: Cpu, instruction: Instruction, value: bigint): void {
+  if (memorySize(instruction) !== TEN_BYTES) {
+    const { operandAddress } = cpu;
+    writeLinear(cpu, operandAddress, accessSize(instruction), value, dataAccess(cpu), nonCanonical(instruction));
+    return;
+  }
+  const view = new DataView(new ArrayBuffer(TEN_BYTES));
+  view.setBigUint64(0, BigInt.asUintN(64, value), true);
+  view.setUint16(8, Number(value >> 64n), true);
+  writeArea(cpu, instruction, new Uint8Array(view.buffer));
+}
+
+/** Throws what storing the operand would throw: a store that an unmasked exception prevents faults all the same. */
+export function requireStorable(cpu: Cpu, instruction: Instruction): void {
+  requireWritable(cpu, cpu.operandAddress, memorySize(instruction), dataAccess(cpu), nonCanonical(instruction));
+}
