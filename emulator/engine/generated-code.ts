@@ -2,8 +2,10 @@
  * The code the engine generates and what it calls: interpreter, compiled regions, and the helpers they import. Finds the
  * record for an address, runs it, and tells afterwards where it stopped.
  */
-import { GuestException } from '../cpu/exceptions';
+import { GuestException, Vector } from '../cpu/exceptions';
 import { segmentAddress } from '../cpu/segmentation';
+import { Cr4 } from '../cpu/state';
+import { FloatUnit } from '../float-unit';
 import { Gpr, type Instruction, type Seg } from '../isa/instruction';
 import { BulkString } from './bulk-string';
 import type { LocatedInstruction } from './block';
@@ -36,6 +38,7 @@ export class GeneratedCode {
   private readonly fetcher: Fetcher;
   private readonly lowering: Lowering;
   private readonly bulk: BulkString;
+  private readonly floatUnit: FloatUnit;
   private readonly outOfLine: OutOfLineHandlers;
   private readonly compiler: Compiler | undefined;
   private readonly compilesAtOnce: boolean;
@@ -69,6 +72,7 @@ export class GeneratedCode {
     };
     this.access = new MemoryAccess(processor, this.code);
     this.bulk = new BulkString(processor, processor.watch, linear);
+    this.floatUnit = new FloatUnit(linear);
 
     const imports = this.imports(architectural);
     const functions = new WebAssembly.Table({ element: 'anyfunc', initial: OUT_OF_LINE_SLOTS + 64 });
@@ -131,6 +135,7 @@ export class GeneratedCode {
       checkSegment: (segment, size, write) => this.checkSegment(segment, size, write),
       divideWide: (divisor, signed) => this.divideWide(divisor, signed !== 0),
       bulkString: (record) => this.bulkString(record),
+      floatOperation: (operation) => this.floatOperation(operation),
       architectural,
       resolve: (stub) => this.resolve(stub),
       lookUp: () => this.recordForGenerated(),
@@ -182,6 +187,14 @@ export class GeneratedCode {
     gpr[Gpr.RAX] = BigInt.asUintN(64, quotient);
     gpr[Gpr.RDX] = BigInt.asUintN(64, dividend % by);
     return 1;
+  }
+
+  /** An unmasked exception is #XM, unless the operating system does not say that it handles it (SDM vol. 1, 11.5.3). */
+  private floatOperation(operation: number): number {
+    if (this.floatUnit.execute(operation)) return 1;
+    const handled = (this.processor.state.cr4 & Cr4.OSXMMEXCPT) !== 0;
+    this.access.fault = new GuestException(handled ? Vector.XM : Vector.UD);
+    return 0;
   }
 
   private bulkString(record: number): number {

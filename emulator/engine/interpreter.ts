@@ -30,6 +30,7 @@ export interface EngineImports {
   checkSegment(segment: number, size: number, write: number): number;
   divideWide(divisor: bigint, signed: number): number;
   bulkString(record: number): number;
+  floatOperation(operation: number): number;
   /** Executes the architectural routine of the record; returns the record to go on at, 0 to leave (with the reason set). */
   architectural(record: number): number;
   /** Finds the block a stub stands for and links its branch to it; returns its record, 0 to leave. */
@@ -94,6 +95,7 @@ const IMPORT_TYPES: Readonly<Record<keyof EngineImports, FunctionType>> = {
   checkSegment: { parameters: [I32, I32, I32], results: [I32] },
   divideWide: { parameters: [I64, I32], results: [I32] },
   bulkString: { parameters: [I32], results: [I32] },
+  floatOperation: { parameters: [I32], results: [I32] },
   architectural: { parameters: [I32], results: [I32] },
   resolve: { parameters: [I32], results: [I32] },
   lookUp: { parameters: [], results: [I32] },

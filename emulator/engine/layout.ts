@@ -63,6 +63,11 @@ export const X87_INSTRUCTION_SELECTOR = 0x698;
 export const X87_DATA_SELECTOR = 0x69a;
 /** SSE control and status register; u32. */
 export const MXCSR = 0x6a0;
+/** Operands of a floating-point operation that generated code leaves to the float unit, 32 bytes each; three of them. */
+export const FLOAT_OPERANDS = 0x6c0;
+export const FLOAT_OPERAND_BYTES = 32;
+/** Its result, 32 bytes. */
+export const FLOAT_RESULT = 0x720;
 
 /** Entries of one TLB; a power of two. */
 export const TLB_ENTRIES = 1024;

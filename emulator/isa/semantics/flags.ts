@@ -19,7 +19,9 @@ const AF_BIT = 8n;
 /** What the last flag-setting instruction computed, for a condition that follows it in the same staging. */
 type Comparison =
   | { readonly kind: 'sub'; readonly size: Size; readonly a: Value; readonly b: Value; readonly result: Value }
-  | { readonly kind: 'logic' | 'other'; readonly size: Size; readonly result: Value };
+  | { readonly kind: 'logic' | 'other'; readonly size: Size; readonly result: Value }
+  /** ZF, PF and CF as i64 zeros or ones; the others are clear. */
+  | { readonly kind: 'ordered'; readonly zero: Value; readonly parity: Value; readonly carry: Value };
 
 /** Condition codes without their lowest, negating bit (SDM vol. 1, appendix B). */
 const enum Test {
@@ -124,7 +126,7 @@ export class Flags {
     // Not zero gives 1, whose own parity is odd.
     const result = this.c.let(w.xor(zero, w.i64(1)));
     this.set(
-      { kind: 'other', size: 8, result },
+      { kind: 'ordered', zero, parity, carry },
       () => result,
       () => {
         const carries = w.and(w.sub(w.i64(0), carry), w.i64(OF_CF_BITS));
@@ -191,8 +193,9 @@ export class Flags {
 
   private afterComparison(code: number, comparison: Comparison): Value {
     const negate = (code & 1) !== 0;
-    const { size, result } = comparison;
     const test: Test = code & ~1;
+    if (comparison.kind === 'ordered') return this.afterOrdering(test, negate, comparison);
+    const { size, result } = comparison;
     const signed = (value: Value): Value => w.signExtend(value, size);
     if (test === Test.E) return negate ? w.ne(result, w.i64(0)) : w.isZero(result);
     if (test === Test.S) return (negate ? w.geS : w.ltS)(signed(result), w.i64(0));
@@ -208,6 +211,19 @@ export class Flags {
       if (test === Test.LE) return (negate ? w.gtS : w.leS)(signed(result), w.i64(0));
     }
     return this.fromLazyFlags(code);
+  }
+
+  private afterOrdering(
+    test: Test,
+    negate: boolean,
+    { zero, parity, carry }: Comparison & { readonly kind: 'ordered' },
+  ): Value {
+    const holds = (flag: Value): Value => (negate ? w.isZero(flag) : w.wrap(flag));
+    if (test === Test.E || test === Test.LE) return holds(zero); // SF and OF are equal
+    if (test === Test.B) return holds(carry);
+    if (test === Test.BE) return holds(w.or(carry, zero));
+    if (test === Test.P) return holds(parity);
+    return w.i32(negate ? 1 : 0);
   }
 
   private fromLazyFlags(code: number): Value {

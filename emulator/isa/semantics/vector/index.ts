@@ -9,6 +9,8 @@ import { floatApproximations } from './float-approximation';
 import { floatArithmetic } from './float-arithmetic';
 import { floatCompare } from './float-compare';
 import { floatConvert } from './float-convert';
+import { floatFused } from './float-fused';
+import { floatHalf } from './float-half';
 import { floatInteger } from './float-integer';
 import { galois } from './galois';
 import { vectorHorizontal } from './horizontal';
@@ -44,6 +46,8 @@ export const vector: readonly Definition[] = [
   ...floatCompare,
   ...floatConvert,
   ...floatInteger,
+  ...floatFused,
+  ...floatHalf,
   ...floatApproximations,
   ...aes,
   ...carryless,
