@@ -135,7 +135,7 @@ const UNCHECKED = PageAccess.IMPLICIT | PageAccess.SHADOW_STACK;
  * Alignment checking (SDM vol. 3, section 6.15, interrupt 17): #AC(0) for explicit accesses at CPL 3 with CR0.AM and AC.
  * A non-canonical address is left to raise its own exception.
  */
-function requireAligned(cpu: Cpu, va: bigint, size: number, access: number): void {
+export function requireAligned(cpu: Cpu, va: bigint, size: number, access: number): void {
   if (!(access & PageAccess.USER) || access & UNCHECKED || Number(va & 7n) % size === 0) return;
   if (!(cpu.state.cr0 & Cr0.AM) || !cpu.state.flag(Flag.AC)) return;
   if (!cpu.state.longMode || isCanonical(cpu.state, va)) throw new GuestException(Vector.AC, 0);

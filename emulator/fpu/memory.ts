@@ -5,6 +5,7 @@ import {
   dataAccess,
   readBlock,
   readLinear,
+  requireAligned,
   requireWritable,
   writeBlock,
   writeLinear,
@@ -36,13 +37,20 @@ export function readMemory(cpu: Cpu, instruction: Instruction): bigint {
   return readLinear(cpu, cpu.operandAddress, accessSize(instruction), dataAccess(cpu), nonCanonical(instruction));
 }
 
+/** Alignment checking takes extended reals and packed decimals for 8 bytes, areas for a row of 16- or 32-bit words. */
+function requireAlignedArea(cpu: Cpu, size: number): void {
+  requireAligned(cpu, cpu.operandAddress, size === TEN_BYTES ? 8 : size === 14 || size === 94 ? 2 : 4, dataAccess(cpu));
+}
+
 /** All bytes of the operand, however many. */
 export function readArea(cpu: Cpu, instruction: Instruction): Uint8Array {
   const size = memorySize(instruction);
+  requireAlignedArea(cpu, size);
   return readBlock(cpu, cpu.operandAddress, size, dataAccess(cpu), nonCanonical(instruction));
 }
 
 export function writeArea(cpu: Cpu, instruction: Instruction, area: Uint8Array): void {
+  requireAlignedArea(cpu, area.length);
   writeBlock(cpu, cpu.operandAddress, area, dataAccess(cpu), nonCanonical(instruction));
 }
 
@@ -67,5 +75,6 @@ export function writeMemory(cpu: Cpu, instruction: Instruction, value: bigint): 
 
 /** Throws what storing the operand would throw: a store that an unmasked exception prevents faults all the same. */
 export function requireStorable(cpu: Cpu, instruction: Instruction): void {
+  if (memorySize(instruction) === TEN_BYTES) requireAlignedArea(cpu, TEN_BYTES);
   requireWritable(cpu, cpu.operandAddress, memorySize(instruction), dataAccess(cpu), nonCanonical(instruction));
 }
