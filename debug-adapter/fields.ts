@@ -53,6 +53,7 @@ export const CR0_FIELDS: readonly BitField[] = [
 
 /** CR4 (SDM vol. 3, section 2.5). */
 export const CR4_FIELDS: readonly BitField[] = [
+  { name: 'FRED', low: 32, width: 1, description: 'flexible return and event delivery: no IDT' },
   field('PKS', Cr4.PKS, 'protection keys for supervisor pages'),
   field('CET', Cr4.CET, 'control-flow enforcement'),
   field('PKE', Cr4.PKE, 'protection keys for user pages'),

@@ -130,6 +130,7 @@ const TIME_STAMP_COUNTER = 0x10;
 const GROUP_TITLES: Record<MsrDescription['group'], string> = {
   'system call': 'System call (SYSCALL, SYSRET, SYSENTER)',
   'control flow': 'Control-flow enforcement (CET)',
+  events: 'Event delivery (FRED)',
   'segment bases': 'Segment bases',
   time: 'Time',
   'memory types': 'Memory types',

@@ -226,7 +226,7 @@ const CONTROL: readonly Register[] = [
   control(0, 32, CR0_FIELDS),
   control(2, 64),
   control(3, 64),
-  control(4, 32, CR4_FIELDS),
+  control(4, 64, CR4_FIELDS),
   control(8, 4),
   {
     name: 'efer',

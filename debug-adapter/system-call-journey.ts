@@ -54,7 +54,7 @@ export interface SystemCallJourney {
   /** Absent if the call did not return, as exit does not. */
   readonly result?: { readonly value: string; readonly text: string };
   readonly exit?: {
-    readonly by: 'sysret' | 'sysexit' | 'iret';
+    readonly by: 'sysret' | 'sysexit' | 'iret' | 'eretu';
     readonly why: string;
     readonly checks: readonly SysretCheck[];
   };
@@ -77,7 +77,7 @@ const GATES: ReadonlyMap<Mnemonic, SystemCallJourney['gate']> = new Map([
   [Mnemonic.Sysenter, 'sysenter'],
   [Mnemonic.Int, 'int'],
 ]);
-const EXITS: ReadonlyMap<Mnemonic, 'sysret' | 'sysexit' | 'iret'> = new Map([
+const EXITS: ReadonlyMap<Mnemonic, 'sysret' | 'sysexit' | 'iret' | 'eretu'> = new Map([
   [Mnemonic.Sysret, 'sysret'],
   [Mnemonic.Sysretq, 'sysret'],
   [Mnemonic.Sysexit, 'sysexit'],
@@ -85,6 +85,7 @@ const EXITS: ReadonlyMap<Mnemonic, 'sysret' | 'sysexit' | 'iret'> = new Map([
   [Mnemonic.Iret, 'iret'],
   [Mnemonic.Iretd, 'iret'],
   [Mnemonic.Iretq, 'iret'],
+  [Mnemonic.Eretu, 'eretu'],
 ]);
 const RUN_INSTRUCTIONS = 1_000_000;
 
@@ -238,8 +239,9 @@ class Journey {
     if (by) this.exit = { by, why: this.why(by), checks: this.checks };
   }
 
-  private why(by: 'sysret' | 'sysexit' | 'iret'): string {
+  private why(by: 'sysret' | 'sysexit' | 'iret' | 'eretu'): string {
     if (by === 'sysexit') return 'the call came by SYSENTER, and SYSEXIT can load what pt_regs asks for';
+    if (by === 'eretu') return 'FRED is on: only ERETU goes back to ring 3';
     const failed = this.checks.filter(({ holds }) => !holds);
     if (by === 'sysret') {
       return this.checks.length > 0 && failed.length === 0

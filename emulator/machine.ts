@@ -39,7 +39,7 @@ export type Stop =
   | { readonly reason: 'exit'; readonly code: number };
 
 /** The instruction by which ring 3 entered, or ring 0 left. */
-export type SystemCallGate = 'syscall' | 'sysret' | 'sysenter' | 'sysexit' | 'int' | 'iret';
+export type SystemCallGate = 'syscall' | 'sysret' | 'sysenter' | 'sysexit' | 'int' | 'iret' | 'eretu';
 
 export interface DataBreakpoint {
   /** Linear address of the first byte. */

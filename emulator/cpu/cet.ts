@@ -97,9 +97,9 @@ export function trackFarTransfer(cpu: Cpu, cpl: number): void {
   if (endbranchEnabled(cpu.state, cpl)) change(cpu, cpl, CetBit.TRACKER, CetBit.SUPPRESS);
 }
 
-/** Makes the tracker IDLE for `cpl`, without a look at what it waits for. */
+/** Makes the tracker IDLE for `cpl`, and ends suppression. */
 export function resetTracker(cpu: Cpu, cpl: number): void {
-  change(cpu, cpl, 0, CetBit.TRACKER);
+  change(cpu, cpl, 0, CetBit.TRACKER | CetBit.SUPPRESS);
 }
 
 /** ENDBR64 in 64-bit mode, ENDBR32 elsewhere: an indirect branch ends here. In the other mode they do nothing. */
@@ -108,7 +108,7 @@ export const executeEndbranch =
   (cpu: Cpu, _instruction: Instruction): void => {
     const { state } = cpu;
     if (state.mode64 !== mode64 || !endbranchEnabled(state, state.cpl)) return;
-    change(cpu, state.cpl, 0, CetBit.TRACKER | CetBit.SUPPRESS);
+    resetTracker(cpu, state.cpl);
   };
 
 /** Linear address bits that select a byte and a bit of the legacy code page bitmap: one bit for each 4 KiB. */

@@ -37,6 +37,9 @@ const CR4_FEATURES: readonly (readonly [number, Feature])[] = [
   [Cr4.PKS, 'PKS'],
 ];
 
+/** The one bit in the upper half of CR4; `state.fred.enabled` holds it. */
+const CR4_FRED = 1n << 32n;
+
 /** CR4 bits a model lets be set; PCE needs no feature. */
 export function validCr4Bits(model: CpuModel): number {
   return CR4_FEATURES.reduce(
@@ -79,7 +82,8 @@ export function readControlRegister(cpu: Cpu, index: number): bigint {
   if (index === 0) return BigInt(state.cr0 >>> 0);
   if (index === 2) return state.cr2;
   if (index === 3) return state.cr3;
-  return BigInt(index === 4 ? state.cr4 >>> 0 : state.cr8);
+  if (index === 4) return BigInt(state.cr4 >>> 0) | (state.fred.enabled ? CR4_FRED : 0n);
+  return BigInt(state.cr8);
 }
 
 /** Writes CR0, CR2, CR3, CR4 or CR8 with all checks. Throws #GP(0), nothing changed. */
@@ -139,8 +143,11 @@ export function setCr3(cpu: Cpu, value: bigint): void {
 
 function setCr4(cpu: Cpu, value: bigint): void {
   const { state } = cpu;
-  if (value & ~BigInt(validCr4Bits(cpu.model))) generalProtection();
-  const bits = Number(value);
+  const fred = cpu.model.features.has('FRED') ? CR4_FRED : 0n;
+  if (value & ~(BigInt(validCr4Bits(cpu.model)) | fred)) generalProtection();
+  // FRED transitions are for 64-bit kernels alone (FRED specification, section 4.1).
+  if (value & CR4_FRED && !state.mode64) generalProtection();
+  const bits = Number(value & 0xffffffffn);
   const changed = bits ^ state.cr4;
   if (state.longMode && (!(bits & Cr4.PAE) || changed & Cr4.LA57)) generalProtection();
   if (bits & Cr4.CET && !(state.cr0 & Cr0.WP)) generalProtection();
@@ -149,6 +156,7 @@ function setCr4(cpu: Cpu, value: bigint): void {
   if (state.paging && bits & Cr4.PAE && !state.longMode && changed & pae) loadPdptes(cpu, state.cr3);
   if (changed & CR4_FLUSH) cpu.translations.flush(false);
   state.cr4 = bits;
+  state.fred.enabled = (value & CR4_FRED) !== 0n;
   cpu.modeChanged();
 }
 

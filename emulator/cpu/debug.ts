@@ -144,6 +144,9 @@ export interface DebugTrapDecision {
   readonly hold: number;
 }
 
+/** TF counts as they leave it: SYSENTER does not change it, but as an event of FRED clears it. */
+const FAST_CALLS = new Set(['SYSCALL', 'SYSRET', 'SYSENTER']);
+
 /** They enter a handler, and delivery clears TF: no single-step trap follows. */
 const SOFTWARE_INTERRUPTS = new Set(['INT', 'INT3', 'INT1']);
 
@@ -159,7 +162,7 @@ export function debugTrapAfter(completed: CompletedInstruction): DebugTrapDecisi
   const breakpoints = completed.dataBreakpoints | completed.heldBreakpoints;
   if (completed.inStackShadow) return { deliver: 0, hold: breakpoints };
   const { mnemonic } = completed;
-  const fast = mnemonic === 'SYSCALL' || mnemonic === 'SYSRET';
+  const fast = FAST_CALLS.has(mnemonic);
   const entered = SOFTWARE_INTERRUPTS.has(mnemonic) || (mnemonic === 'INTO' && completed.branched);
   const trapFlag = fast ? completed.trapFlagAfter : completed.trapFlagBefore && !entered;
   const step = trapFlag && (!completed.branchTrapFlag || completed.branched);

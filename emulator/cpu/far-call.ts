@@ -97,6 +97,8 @@ function transferSameLevel(cpu: Cpu, target: FarPointer, code: Descriptor, size:
 
 function throughCallGate(cpu: Cpu, gateSelector: number, gate: Descriptor, kind: Transfer): void {
   const { state } = cpu;
+  // FRED leaves no way to ring 0 but its own.
+  if (state.fred.enabled) selectorFault(Vector.GP, gateSelector);
   if (!gate.present) selectorFault(Vector.NP, gateSelector);
   const wide = gate.systemType === SystemType.CALL_GATE;
   let offset = BigInt(((wide ? gate.high & 0xffff0000 : 0) | (gate.low & 0xffff)) >>> 0);

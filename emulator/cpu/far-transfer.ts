@@ -45,6 +45,8 @@ export function checkDirectTarget(cpu: Cpu, selector: number, descriptor: Descri
   } else if ((selector & SELECTOR_RPL) > cpl || descriptor.dpl !== cpl) {
     selectorFault(Vector.GP, selector);
   }
+  // With FRED ring 0 runs 64-bit code alone (SDM vol. 2, CALL).
+  if (cpu.state.fred.enabled && cpl === 0 && !descriptor.long) selectorFault(Vector.GP, selector);
   if (!descriptor.present) selectorFault(Vector.NP, selector);
 }
 

@@ -7,42 +7,27 @@ import { isCanonical } from './canonical';
 import { shadowStackEnabled, trackFarTransfer } from './cet';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
-import { SegmentType, setFlatSegment } from './segmentation';
+import { CODE32, CODE64, DATA, DPL3, kernelSelector, userSelector } from './flat-segments';
+import { requireNoFred } from './fred';
+import { deliverSystemCall, exchangeGsBase, OtherEvent } from './fred-delivery';
+import { setFlatSegment } from './segmentation';
 import { canonicalSsp } from './shadow-stack';
-import { AccessRights, Efer, Flag } from './state';
-
-const FLAT = AccessRights.S | AccessRights.P | AccessRights.G;
-/** Type 11: execute/read, accessed. */
-const CODE = FLAT | SegmentType.CODE | SegmentType.READABLE | SegmentType.ACCESSED;
-const CODE64 = CODE | AccessRights.L;
-const CODE32 = CODE | AccessRights.DB;
-/** Type 3: read/write, accessed. */
-const DATA = FLAT | AccessRights.DB | SegmentType.WRITABLE | SegmentType.ACCESSED;
-const DPL3 = AccessRights.DPL;
+import { Efer, Flag } from './state';
 
 /** RFLAGS bits SYSRET takes from R11: 3C7FD7H. RF and VM become 0. */
 const SYSRET_FLAGS = 0x3c7fd7;
-
-/** Bits 47..32 of STAR: CS of SYSCALL; SS is 8 above. */
-function syscallSelector(cpu: Cpu): number {
-  return Number((cpu.state.star >> 32n) & 0xfffcn);
-}
-
-/** Bits 63..48 of STAR: CS of SYSRET to 32-bit code; SS is 8 above, 64-bit CS is 16 above. */
-function sysretSelector(cpu: Cpu): number {
-  return Number((cpu.state.star >> 48n) & 0xffffn);
-}
 
 function low32(value: bigint): bigint {
   return value & 0xffffffffn;
 }
 
 /** SYSCALL. Intel: 64-bit mode only. AMD: also compatibility mode (through CSTAR) and legacy mode (STAR bits 31..0). */
-export function executeSyscall(cpu: Cpu, _instruction: Instruction): void {
+export function executeSyscall(cpu: Cpu, instruction: Instruction): void {
   const { state } = cpu;
   const { gpr } = state;
-  if (!(state.efer & Efer.SCE)) throw new GuestException(Vector.UD);
   if (!state.mode64 && cpu.model.vendor !== 'amd') throw new GuestException(Vector.UD);
+  if (state.fred.enabled) return deliverSystemCall(cpu, OtherEvent.SYSCALL, instruction.length);
+  if (!(state.efer & Efer.SCE)) throw new GuestException(Vector.UD);
   if (!state.longMode) {
     if (!state.protectedMode) throw new GuestException(Vector.UD);
     gpr[Gpr.RCX] = low32(cpu.nextAddress);
@@ -59,7 +44,7 @@ export function executeSyscall(cpu: Cpu, _instruction: Instruction): void {
 }
 
 function enterKernel(cpu: Cpu, code: number): void {
-  const selector = syscallSelector(cpu);
+  const selector = kernelSelector(cpu.state.star);
   setFlatSegment(cpu.state.segments[Seg.CS], selector, code);
   setFlatSegment(cpu.state.segments[Seg.SS], selector + 8, DATA);
   enterRing0(cpu);
@@ -89,6 +74,7 @@ function enterRing3(cpu: Cpu): void {
 
 /** SYSRET (operand size 4) and SYSRETQ (operand size 8). */
 export function executeSysret(cpu: Cpu, instruction: Instruction): void {
+  requireNoFred(cpu.state);
   if (cpu.model.vendor === 'amd') sysretAmd(cpu, instruction.operandSize === 8);
   else sysretIntel(cpu, instruction.operandSize === 8);
 }
@@ -102,7 +88,7 @@ function sysretIntel(cpu: Cpu, to64: boolean): void {
   if (!isCanonical(state, target)) throw new GuestException(Vector.GP, 0);
   state.rflags = Number(state.gpr[Gpr.R11] & BigInt(SYSRET_FLAGS)) | Flag.FIXED;
   returnToUser(cpu, to64, target);
-  setFlatSegment(state.segments[Seg.SS], (sysretSelector(cpu) + 8) | 3, DATA | DPL3);
+  setFlatSegment(state.segments[Seg.SS], (userSelector(cpu.state.star) + 8) | 3, DATA | DPL3);
 }
 
 /**
@@ -116,29 +102,34 @@ function sysretAmd(cpu: Cpu, to64: boolean): void {
   if (state.mode64) state.rflags = Number(state.gpr[Gpr.R11] & BigInt(SYSRET_FLAGS)) | Flag.FIXED;
   else state.setControlFlags(Flag.IF, true);
   returnToUser(cpu, to64, to64 ? state.gpr[Gpr.RCX] : low32(state.gpr[Gpr.RCX]));
-  state.segments[Seg.SS].selector = (sysretSelector(cpu) + 8) | 3;
+  state.segments[Seg.SS].selector = (userSelector(cpu.state.star) + 8) | 3;
 }
 
 function returnToUser(cpu: Cpu, to64: boolean, target: bigint): void {
-  const selector = to64 ? sysretSelector(cpu) + 16 : sysretSelector(cpu);
+  const selector = to64 ? userSelector(cpu.state.star) + 16 : userSelector(cpu.state.star);
   setFlatSegment(cpu.state.segments[Seg.CS], selector | 3, (to64 ? CODE64 : CODE32) | DPL3);
   cpu.nextAddress = target;
   enterRing3(cpu);
 }
 
-/** Bits 15..0 of IA32_SYSENTER_CS; #GP(0) if SYSENTER and SYSEXIT cannot use it. AMD has neither in long mode. */
-function sysenterSelector(cpu: Cpu): number {
-  const { state } = cpu;
-  if (!cpu.model.features.has('SEP')) throw new GuestException(Vector.UD);
-  if (state.longMode && cpu.model.vendor === 'amd') throw new GuestException(Vector.UD);
+/** AMD has neither SYSENTER nor SYSEXIT in long mode. */
+function requireSysenter({ state, model }: Cpu): void {
+  const missing = !model.features.has('SEP') || (state.longMode && model.vendor === 'amd');
+  if (missing) throw new GuestException(Vector.UD);
+}
+
+/** Bits 15..0 of IA32_SYSENTER_CS; #GP(0) if SYSENTER and SYSEXIT cannot use it. */
+function sysenterSelector({ state }: Cpu): number {
   const selector = Number(state.sysenterCs & 0xfffcn);
   if (!state.protectedMode || selector === 0) throw new GuestException(Vector.GP, 0);
   return selector;
 }
 
 /** SYSENTER: saves neither RIP nor RSP nor RFLAGS, and leaves TF set. */
-export function executeSysenter(cpu: Cpu, _instruction: Instruction): void {
+export function executeSysenter(cpu: Cpu, instruction: Instruction): void {
   const { state } = cpu;
+  requireSysenter(cpu);
+  if (state.fred.enabled) return deliverSystemCall(cpu, OtherEvent.SYSENTER, instruction.length);
   const selector = sysenterSelector(cpu);
   const { longMode } = state;
   state.setControlFlags(Flag.VM | Flag.IF, false);
@@ -152,6 +143,8 @@ export function executeSysenter(cpu: Cpu, _instruction: Instruction): void {
 /** SYSEXIT (operand size 4) and its 64-bit form (operand size 8): RDX to RIP, RCX to RSP. */
 export function executeSysexit(cpu: Cpu, instruction: Instruction): void {
   const { state } = cpu;
+  requireSysenter(cpu);
+  requireNoFred(state);
   const base = sysenterSelector(cpu);
   if (state.cpl !== 0) throw new GuestException(Vector.GP, 0);
   const to64 = instruction.operandSize === 8;
@@ -170,10 +163,8 @@ export function executeSysexit(cpu: Cpu, instruction: Instruction): void {
 export function executeSwapgs(cpu: Cpu, _instruction: Instruction): void {
   const { state } = cpu;
   if (!state.mode64) throw new GuestException(Vector.UD);
+  requireNoFred(state);
   if (state.cpl !== 0) throw new GuestException(Vector.GP, 0);
-  const gs = state.segments[Seg.GS];
-  const base = gs.base;
-  gs.base = state.kernelGsBase;
-  state.kernelGsBase = base;
+  exchangeGsBase(state);
   cpu.modeChanged();
 }

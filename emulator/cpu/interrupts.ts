@@ -6,6 +6,7 @@ import { trackFarTransfer } from './cet';
 import type { Cpu } from './cpu';
 import { isRegisterGuard, recordDebugException, requestedBreakpoints } from './debug';
 import { GuestException, Vector } from './exceptions';
+import { deliverFredEvent, deliverRequestedEvent, EventType, NestedException } from './fred-delivery';
 import { readLinear } from './linear-memory';
 import { PageAccess } from './paging';
 import {
@@ -48,6 +49,11 @@ interface Delivery {
   readonly returnAddress: bigint;
   /** RF in the pushed image of RFLAGS. */
   readonly resumeFlag: boolean;
+  /** What FRED is told besides: see `FredEvent`. */
+  readonly type: EventType;
+  readonly data?: bigint;
+  readonly length?: number;
+  readonly nested?: boolean;
 }
 
 /** Error-code bits (SDM vol. 3, figure 6-7). */
@@ -93,12 +99,12 @@ export function deliverException(cpu: Cpu, exception: GuestException): void {
  * repeated string instruction, which sets RF in the pushed RFLAGS.
  */
 export function deliverInterrupt(cpu: Cpu, vector: number, betweenIterations = false): void {
-  deliverOrDoubleFault(cpu, vector, () => enter(cpu, hardware(cpu, vector, betweenIterations)));
+  deliverOrDoubleFault(cpu, vector, () => enter(cpu, hardware(cpu, vector, EventType.INTERRUPT, betweenIterations)));
 }
 
 /** Delivers a non-maskable interrupt; further ones are blocked until IRET. */
 export function deliverNmi(cpu: Cpu): void {
-  deliverOrDoubleFault(cpu, Vector.NMI, () => enter(cpu, hardware(cpu, Vector.NMI)));
+  deliverOrDoubleFault(cpu, Vector.NMI, () => enter(cpu, hardware(cpu, Vector.NMI, EventType.NMI)));
   cpu.state.nmiBlocked = true;
 }
 
@@ -108,7 +114,10 @@ export function deliverNmi(cpu: Cpu): void {
  */
 export function deliverDebugTrap(cpu: Cpu, reasons: number, betweenIterations = false): void {
   recordDebugException(cpu.state, reasons);
-  deliverOrDoubleFault(cpu, Vector.DB, () => enter(cpu, hardware(cpu, Vector.DB, betweenIterations)));
+  deliverOrDoubleFault(cpu, Vector.DB, () => {
+    const delivery = hardware(cpu, Vector.DB, EventType.HARDWARE_EXCEPTION, betweenIterations);
+    enter(cpu, { ...delivery, data: BigInt(reasons) });
+  });
 }
 
 /** Whether an external interrupt (not an NMI) is taken before the next instruction. */
@@ -133,18 +142,23 @@ export function executeInt(cpu: Cpu, instruction: Instruction): void {
     if (redirectSoftwareInterrupt(cpu, vector)) return;
     requireVirtual8086Privilege(cpu.state);
   }
-  enter(cpu, { vector, software: true, returnAddress: cpu.nextAddress, resumeFlag: false });
+  const { mnemonic, length } = instruction;
+  const type = mnemonic === 'INT' ? EventType.SOFTWARE_INTERRUPT : EventType.SOFTWARE_EXCEPTION;
+  enter(cpu, { vector, type, length, software: true, returnAddress: cpu.nextAddress, resumeFlag: false });
 }
 
 /** INT1 (ICEBP): a #DB without the privilege check of INT n. */
-export function executeInt1(cpu: Cpu, _instruction: Instruction): void {
-  enter(cpu, { vector: Vector.DB, software: false, returnAddress: cpu.nextAddress, resumeFlag: false });
+export function executeInt1(cpu: Cpu, instruction: Instruction): void {
+  enter(cpu, {
+    ...{ vector: Vector.DB, type: EventType.PRIVILEGED_SOFTWARE_EXCEPTION, software: false },
+    ...{ returnAddress: cpu.nextAddress, resumeFlag: false, length: instruction.length },
+  });
 }
 
 /** RF is pushed as SDM vol. 3, section 17.3.1.1 says. */
-function hardware(cpu: Cpu, vector: number, betweenIterations = false): Delivery {
+function hardware(cpu: Cpu, vector: number, type: EventType, betweenIterations = false): Delivery {
   const resumeFlag = betweenIterations || cpu.state.flag(Flag.RF);
-  return { vector, software: false, returnAddress: cpu.state.rip, resumeFlag };
+  return { vector, type, software: false, returnAddress: cpu.state.rip, resumeFlag };
 }
 
 function deliverOrDoubleFault(cpu: Cpu, first: number, attempt: () => void): void {
@@ -162,12 +176,13 @@ function deliverOrDoubleFault(cpu: Cpu, first: number, attempt: () => void): voi
       if (vector === Vector.DF) throw new TripleFault(first);
       const raised = makesDoubleFault(vector, second) ? new GuestException(Vector.DF, 0) : error;
       vector = raised.vector;
-      next = () => raise(cpu, raised);
+      next = () => raise(cpu, raised, true);
     }
   }
 }
 
-function raise(cpu: Cpu, exception: GuestException): void {
+/** `nested`: it arose while something else was delivered. */
+function raise(cpu: Cpu, exception: GuestException, nested = exception instanceof NestedException): void {
   const vector: Vector = exception.vector;
   if (vector === Vector.PF) cpu.state.cr2 = exception.faultAddress ?? 0n;
   enter(cpu, {
@@ -176,17 +191,28 @@ function raise(cpu: Cpu, exception: GuestException): void {
     errorCode: PUSHES_ERROR_CODE.has(vector) ? (exception.errorCode ?? 0) : undefined,
     returnAddress: cpu.state.rip,
     resumeFlag: FAULTS.has(vector) || isRegisterGuard(exception) || cpu.state.flag(Flag.RF),
+    type: EventType.HARDWARE_EXCEPTION,
+    data: vector === Vector.DB ? BigInt(requestedBreakpoints(exception)) : exception.faultAddress,
+    nested: nested && vector !== Vector.DF,
   });
 }
 
 /** Goes through the gate: throws GuestException with the state untouched, or sets CS, RIP (`nextAddress`), SS, RSP. */
 function enter(cpu: Cpu, delivery: Delivery): void {
-  if (!cpu.state.protectedMode) enterRealMode(cpu, delivery);
+  if (cpu.state.fred.enabled) enterByFred(cpu, delivery);
+  else if (!cpu.state.protectedMode) enterRealMode(cpu, delivery);
   else if (cpu.state.longMode) enterLongMode(cpu, delivery);
   else enterProtectedMode(cpu, delivery);
   cpu.state.halted = false;
   cpu.state.interruptShadow = 'none';
   cpu.modeChanged();
+}
+
+/** Without the IDT: INT n needs no gate, whatever the privilege level. */
+function enterByFred(cpu: Cpu, delivery: Delivery): void {
+  const event = { ...delivery, flags: Number(flagsImage(cpu.state, delivery)) };
+  if (delivery.length === undefined) deliverFredEvent(cpu, event);
+  else deliverRequestedEvent(cpu, event);
 }
 
 /** Reads the gate of a vector and makes the checks common to all modes. */

@@ -14,7 +14,15 @@ export interface MsrField {
 }
 
 export type MsrGroup =
-  'system call' | 'control flow' | 'segment bases' | 'time' | 'memory types' | 'speculation' | 'debug' | 'processor';
+  | 'system call'
+  | 'control flow'
+  | 'events'
+  | 'segment bases'
+  | 'time'
+  | 'memory types'
+  | 'speculation'
+  | 'debug'
+  | 'processor';
 
 export interface MsrDescription {
   readonly number: number;

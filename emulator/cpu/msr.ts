@@ -23,6 +23,7 @@ import {
   withFeature,
 } from './msr-description';
 import { extendedSupervisorState } from './msr-extended-state';
+import { fredRegisters } from './msr-fred';
 import { memoryTypeRegisters } from './msr-memory-types';
 import { protectionKeyRights } from './msr-protection-keys';
 import { readEdxEax, writeEdxEax } from './registers';
@@ -358,6 +359,7 @@ export const msrs: readonly MsrDescription[] = [
   ),
   protectionKeyRights,
   ...cetRegisters,
+  ...fredRegisters,
   extendedSupervisorState,
   ...amdRegisters,
 ];

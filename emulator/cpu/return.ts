@@ -7,6 +7,7 @@ import {
   markAccessed,
   requireCodeOffset,
   SELECTOR_RPL,
+  selectorFault,
   setCodeSegment,
   setNullStackSegment,
   setParagraphCode,
@@ -95,7 +96,13 @@ function frameSize(instruction: Instruction): 2 | 4 | 8 {
 }
 
 function checkTarget(cpu: Cpu, selector: number, offset: bigint): ReturnTarget {
-  return { selector, code: readReturnCode(cpu, selector), cpl: selector & SELECTOR_RPL, offset };
+  const code = readReturnCode(cpu, selector);
+  const cpl = selector & SELECTOR_RPL;
+  const { state } = cpu;
+  // With FRED only ERETU leaves ring 0, and ring 0 runs 64-bit code alone (SDM vol. 2, IRET).
+  const leaves = cpl > state.cpl || (cpl === 0 && !code.long);
+  if (state.fred.enabled && leaves) selectorFault(Vector.GP, selector);
+  return { selector, code, cpl, offset };
 }
 
 function popStack(cpu: Cpu, stack: Stack, size: 2 | 4 | 8, target: ReturnTarget): ReturnStack {

@@ -12,6 +12,7 @@ import { executeCallFar, executeJmpFar } from './far-call';
 import * as fast from './fast-calls';
 import * as flags from './flag-instructions';
 import * as fxsave from './fxsave';
+import * as fred from './fred';
 import { executeInt, executeInt1 } from './interrupts';
 import { dataAccess, readLinear } from './linear-memory';
 import { executeRdmsr, executeWrmsr } from './msr';
@@ -64,6 +65,8 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   FXSAVE: fxsave.executeFxsave,
   ENDBR32: executeEndbranch(false),
   ENDBR64: executeEndbranch(true),
+  ERETS: fred.executeErets,
+  ERETU: fred.executeEretu,
   HLT: flags.executeHlt,
   IN: io.executeIn,
   INCSSP: shadow.executeIncssp,
@@ -86,6 +89,7 @@ export const architecturalRoutines: Readonly<Record<string, ArchitecturalRoutine
   LGDT: tables.executeLgdt,
   LGS: segments.loadFarPointer(Seg.GS),
   LIDT: tables.executeLidt,
+  LKGS: fred.executeLkgs,
   LLDT: tables.executeLldt,
   LMSW: control.executeLmsw,
   LSL: segments.executeLsl,

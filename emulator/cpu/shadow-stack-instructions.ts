@@ -25,7 +25,7 @@ function requireShadowStack(cpu: Cpu): ShadowStack {
 /** #UD unless supervisor shadow stacks are on, #GP(0) outside ring 0. FRED has no supervisor tokens: #UD. */
 function requireSupervisorTokens(cpu: Cpu): void {
   const { state } = cpu;
-  if (!shadowStackEnabled(state, 0)) undefinedOpcode();
+  if (!shadowStackEnabled(state, 0) || state.fred.enabled) undefinedOpcode();
   if (state.cpl !== 0) generalProtection();
 }
 

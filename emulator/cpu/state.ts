@@ -6,6 +6,7 @@
 import { ExtendedState } from './extended-state';
 import * as layout from '../engine/layout';
 import { CetState } from './cet-state';
+import { FredState } from './fred-state';
 
 /** RFLAGS bits (SDM vol. 1, section 3.4.3). */
 export const enum Flag {
@@ -198,6 +199,8 @@ export class CpuState {
   randomState = 0n;
   /** Control-flow enforcement: SSP and its MSRs. After a change call `Cpu.modeChanged`. */
   readonly cet = new CetState();
+  /** CR4.FRED and the MSRs of event delivery without IDT. */
+  readonly fred = new FredState();
   /** MSRs that only hold what was written, by number. */
   readonly otherMsrs = new Map<number, bigint>();
 
@@ -206,6 +209,8 @@ export class CpuState {
 
   /** STI, MOV SS or POP SS was the last instruction: interrupts (and for SS also #DB) wait for one more. */
   interruptShadow: 'none' | 'sti' | 'ss' = 'none';
+  /** The instruction being executed is the one after STI: what it traps into finds interrupts still blocked. */
+  stiBlocking = false;
   /** DR6 bits of a #DB trap due after this instruction that its routine found: an I/O breakpoint, a task with T set. */
   pendingDebugTraps = 0;
   /** An NMI handler runs; IRET ends it. */

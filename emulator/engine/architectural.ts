@@ -28,6 +28,7 @@ const SYSTEM_CALL_EXITS: Readonly<Record<string, SystemCallGate | undefined>> = 
   SYSRET: 'sysret',
   SYSEXIT: 'sysexit',
   IRET: 'iret',
+  ERETU: 'eretu',
 };
 
 const REPEATED_IO = new Set(['INS', 'OUTS']);
@@ -155,7 +156,7 @@ export class ArchitecturalInstructions {
     const pending = environment.interruptPending();
     if (state.interruptShadow !== 'none') {
       // Nothing can arrive before the next instruction is over: the shadow need not be modelled.
-      if (pending || processor.watch.any || due <= environment.clock.now + 2) return true;
+      if (pending || processor.watch.any || state.fred.enabled || due <= environment.clock.now + 2) return true;
       state.interruptShadow = 'none';
     }
     return pending && acceptsInterrupt(state);

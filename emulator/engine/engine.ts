@@ -228,6 +228,7 @@ export class Engine {
       return this.raise(error);
     }
     const trapFlagBefore = state.flag(Flag.TF);
+    state.stiBlocking = state.interruptShadow === 'sti';
     state.interruptShadow = 'none';
     this.processor.watch.noted.length = 0;
     this.processor.stepping = true;
@@ -244,7 +245,8 @@ export class Engine {
     }
     if (!this.completed || stop) return stop;
     this.exceptionSeenAt = undefined;
-    if (resume && this.architectural.lastMnemonic !== 'IRET') state.rflags &= ~Flag.RF;
+    state.stiBlocking = false;
+    if (resume && !RESTORES_RF.has(this.architectural.lastMnemonic)) state.rflags &= ~Flag.RF;
     const following = BigInt.asUintN(64, rip + BigInt(block.length));
     return this.trapAfter(trapFlagBefore, state.rip !== following) ?? this.dataBreakpointStop(rip);
   }
@@ -394,5 +396,7 @@ const STACK_USERS = new Set([
   ...['PUSH', 'POP', 'CALL', 'RET', 'PUSHF', 'POPF', 'LEAVE', 'ENTER', 'PUSHA', 'POPA', 'PUSH_SREG', 'POP_SREG'],
   ...['IRET', 'RET_FAR', 'CALL_FAR'],
 ]);
+/** They load RFLAGS with RF. */
+const RESTORES_RF = new Set(['IRET', 'ERETS', 'ERETU']);
 const DEBUGCTL = 0x1d9;
 const DEBUGCTL_BTF = 2n;
