@@ -147,6 +147,17 @@ start64:
         mov     upper_half, %rbp
         add     $0x40400000, %rbp
         call    try_page
+        .ifndef LOCKSTEP                # where QEMU's error codes for reserved bits differ
+        mov     $0xc0000080, %ecx       # without EFER.NXE
+        rdmsr
+        and     $~0x800, %eax
+        wrmsr
+        mov     $page, %eax
+        mov     $TRIES, %edx
+        lea     test_table, %rdi
+        mov     upper_half, %rbp
+        call    try_page
+        .endif
         mov     $0xf4, %edx
         mov     $0x10, %eax
         out     %eax, %dx
@@ -158,8 +169,7 @@ try_page:
         mov     %rdi, %r8
         mov     %eax, %r9d
         mov     %edx, %r10d
-        movb    $'\n', %al
-        call    putc
+        incl    pass
         lea     ldt_descriptor, %rdi
         mov     %rbp, %rax
         mov     %ax, 2(%rdi)
@@ -172,10 +182,8 @@ try_page:
         lldt    %ax
         xor     %ebx, %ebx
 next_try:
-        mov     $63, %eax
-        and     %ebx, %eax
+        test    $63, %ebx
         jnz     1f
-        mov     %ebx, %eax
         call    print_line_number
 1:
         .ifdef LOCKSTEP
@@ -285,7 +293,6 @@ tried:
         shr     $4, %al
         call    print_digit
         mov     %edx, %eax
-        and     $15, %al
         call    print_digit
         xor     %eax, %eax              # D and A; after a fault processors may have set A or not
         cmp     $0x40, %dl
@@ -329,23 +336,18 @@ print_digit:
 putc:
         ret
         .else
-print_line_number:                      # EAX: where in the sequence, with an unlike name for each page
-        push    %rax
+print_line_number:                      # which page, and EBX
         mov     $'\n', %al
         call    putc
-        pop     %rax
-        push    %rax
-        mov     %r8d, %eax
+        mov     pass, %eax
+        call    print_digit
+        mov     %ebx, %eax
         shr     $12, %eax
         call    print_digit
-        pop     %rax
-        push    %rax
-        shr     $12, %eax
-        call    print_digit
-        mov     (%rsp), %rax
+        mov     %ebx, %eax
         shr     $8, %eax
         call    print_digit
-        pop     %rax
+        mov     %ebx, %eax
         shr     $4, %eax
         call    print_digit
         mov     $':', %al
@@ -412,6 +414,7 @@ idtr:   .word   33 * 16 - 1
 features:
         .quad   0
 cr4:    .quad   0
+pass:   .quad   0
 upper:  .quad   upper_pml4              # the table that has the entry above the pages tried
 upper_half:
         .quad   0                       # where they are

@@ -32,6 +32,12 @@ export const GUESTS: readonly Guest[] = [
     model: 'intel',
   },
   {
+    source: 'qemu-guest-paging32.S',
+    bits: 32,
+    cpu: 'qemu64,vendor=GenuineIntel,+smep,+smap',
+    model: 'intel',
+  },
+  {
     source: 'qemu-guest-paging.S',
     bits: 64,
     cpu: 'qemu64,vendor=GenuineIntel,+smep,+smap,+pdpe1gb',
