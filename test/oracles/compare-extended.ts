@@ -1,5 +1,5 @@
 /** Compares x87, SSE and AVX state. */
-import type { Case } from './case';
+import type { Case, Outcome } from './case';
 import type { ExtendedState } from './extended-state';
 import { ST_BYTES, YMM_BYTES } from './extended-state';
 import {
@@ -11,12 +11,24 @@ import {
   undefinedStatus,
 } from './freedoms';
 
+/**
+ * A conversion between MMX and XMM registers that raises #XM: AMD's processors have made the transition from x87 to MMX
+ * state by then; the SDM (vol. 2, CVTPS2PI) does not say.
+ */
+const MMX_CONVERSION = /^CVTT?(P[SD]2PI|PI2P[SD])$/;
+const SIMD_EXCEPTION = 19;
+
 const canonical = (va: bigint): bigint => BigInt.asUintN(48, va);
 const reversedHex = (bytes: Uint8Array): string => Buffer.from(bytes).reverse().toString('hex');
 const hex = (value: bigint | number): string => value.toString(16);
 
 /** What differs, one line each. */
-export function extendedDifferences(test: Case, silicon: ExtendedState, emulator: ExtendedState): string[] {
+export function extendedDifferences(
+  test: Case,
+  { vector }: Outcome,
+  silicon: ExtendedState,
+  emulator: ExtendedState,
+): string[] {
   const found: string[] = [];
   const { instructions } = test;
   const check = (what: string, expected: bigint | number, actual: bigint | number): void => {
@@ -41,9 +53,10 @@ export function extendedDifferences(test: Case, silicon: ExtendedState, emulator
   const reciprocal = instructions.some(({ mnemonic }) => isReciprocal(mnemonic));
   const transcendental = instructions.some(({ mnemonic }) => isTranscendental(mnemonic));
   registers('ymm', YMM_BYTES, YMM_BYTES, [silicon.ymm, emulator.ymm], reciprocal ? reciprocalsAgree : never);
+  check('mxcsr', silicon.mxcsr, emulator.mxcsr);
+  if (vector === SIMD_EXCEPTION && instructions.some(({ mnemonic }) => MMX_CONVERSION.test(mnemonic))) return found;
   registers('st', 10, ST_BYTES, [silicon.st, emulator.st], transcendental ? nearlyEqual : never);
   const status = ~undefinedStatus(instructions);
-  check('mxcsr', silicon.mxcsr, emulator.mxcsr);
   check('x87 control', silicon.control, emulator.control);
   check('x87 status', silicon.status & status, emulator.status & status);
   check('x87 tags', silicon.tags, emulator.tags);

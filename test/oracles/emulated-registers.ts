@@ -28,6 +28,9 @@ export class EmulatedRegisters {
     view.setUint16(layout.X87_OPCODE, state.opcode, true);
     view.setBigUint64(layout.X87_INSTRUCTION, state.instructionPointer, true);
     view.setBigUint64(layout.X87_DATA, state.dataPointer, true);
+    // Where the state comes from the 64-bit form of XRSTOR there are no selectors.
+    view.setUint16(layout.X87_INSTRUCTION_SELECTOR, 0, true);
+    view.setUint16(layout.X87_DATA_SELECTOR, 0, true);
     view.setUint32(layout.MXCSR, state.mxcsr, true);
   }
 

@@ -382,10 +382,10 @@ function x87Arithmetic(): FloatCheck[] {
           const mode = name === 'FPREM' ? soft.RoundingMode.ZERO : soft.RoundingMode.NEAREST_EVEN;
           const left = soft.partialRemainder(env, operandExt(env, a), operandExt(env, b), mode);
           const c2 = left.incomplete ? 0x400 : 0;
-          const { quotient: q = 0 } = left;
+          const { quotient: q } = left;
           const value = c2 | (q & 4 ? 0x100 : 0) | (q & 2 ? 0x4000 : 0) | (q & 1 ? 0x200 : 0);
-          const mask = left.quotient === undefined ? 0x400 : 0x4700;
-          return { ...st(left.remainder), conditions: { mask, value } };
+          const finite = (env.flags & soft.FloatException.INVALID) === 0;
+          return { ...st(left.remainder), conditions: { mask: finite ? 0x4700 : 0x400, value } };
         },
       }),
     ),
