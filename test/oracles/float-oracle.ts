@@ -124,7 +124,7 @@ function judge(test: FloatCase, input: Buffer, output: Buffer, tally: FloatTally
     const expected = stopped ? readBits(input, PLACE_AT[at], bits) : value;
     const actual = readBits(output, PLACE_AT[at], bits);
     if (actual === expected) continue;
-    const distance = actual > expected ? actual - expected : expected - actual;
+    const distance = unitsApart(expected, actual);
     if (!stopped && distance <= BigInt(check.tolerance)) {
       tally.lastPlace.set(check.name, (tally.lastPlace.get(check.name) ?? 0) + 1);
     } else {
@@ -140,6 +140,13 @@ function judge(test: FloatCase, input: Buffer, output: Buffer, tally: FloatTally
     const { operands, control, seed } = test;
     tally.mismatches.push({ check: check.name, seed, operands, control, differences });
   }
+}
+
+/** How many extended80 numbers of one sign lie between two; their integer bits follow from the exponents. */
+function unitsApart(a: bigint, b: bigint): bigint {
+  const ordinal = (value: bigint): bigint => ((value >> 64n) << 63n) | BigInt.asUintN(63, value);
+  const distance = ordinal(a) - ordinal(b);
+  return distance < 0n ? -distance : distance;
 }
 
 function judgeSse(env: soft.FloatEnvironment, output: Buffer): string[] {
