@@ -186,7 +186,7 @@ export const integer: readonly Definition[] = [
   }),
   define('CMPXCHG', forms(['rm r']), compareExchange),
   define('CMPXCHG8B', forms(['m8']), (c, [place]) => compareExchange8(c, place)),
-  define('CMPXCHG16B', forms(['m8']), (c, [place]) => compareExchange16(c, place)),
+  define('CMPXCHG16B', [[{ kind: 'm128', size: 8 }]], (c, [place]) => compareExchange16(c, place)),
   addWithOneFlag('ADCX'),
   addWithOneFlag('ADOX'),
 ];
