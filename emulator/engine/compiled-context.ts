@@ -2,7 +2,7 @@
  * The compiled stage's staging of semantics: registers live in WebAssembly locals, immediates, displacements and addresses
  * are constants, and flags are worked out only where somebody may look at them.
  */
-import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
+import { Gpr, Seg, type GatherOperand, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
 import {
   Context,
   type Half,
@@ -189,6 +189,22 @@ export class CompiledContext extends Context {
     this.setVectorRegister(this.vectorNumber(ref), half, value);
   }
 
+  private gatherOperand(ref: OperandRef): GatherOperand {
+    const operand = this.operand(ref);
+    if (operand.kind !== 'gather') throw new Error('not a gather operand');
+    return operand;
+  }
+
+  gatherIndices(ref: OperandRef, half: Half): Value {
+    return this.let(this.vectorRegister(this.gatherOperand(ref).index, half));
+  }
+
+  protected gatherOffset(ref: OperandRef, index: Value): Value {
+    const { base, scale, displacement } = this.gatherOperand(ref);
+    const displaced = w.add(w.shl(index, w.i64(scale)), w.i64(displacement));
+    return base >= 0 ? w.add(displaced, this.local(base)) : displaced;
+  }
+
   protected mmxAddress(ref: OperandRef): Value {
     const operand = this.operand(ref);
     if (operand.kind !== 'mmx') throw new Error('not an MMX register operand');
@@ -236,7 +252,9 @@ export class CompiledContext extends Context {
   }
 
   protected operandSegmentBase(): Value {
-    throw new Error('bit strings and table look-ups are not compiled');
+    const operand = this.current.operands.find(({ kind }) => kind === 'memory' || kind === 'gather');
+    if (operand?.kind !== 'memory' && operand?.kind !== 'gather') throw new Error('not a memory operand');
+    return this.withBase(operand.segment, w.i64(0));
   }
 
   sourceBase(): Value {

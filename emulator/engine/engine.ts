@@ -355,7 +355,8 @@ export class Engine {
 
   /** Whether the address that was not canonical is a stack reference of the instruction. */
   private refersToStack(instruction: Instruction): boolean {
-    const memory = instruction.operands.find((operand) => operand.kind === 'memory');
+    const memory = instruction.operands.find(({ kind }) => kind === 'memory' || kind === 'gather');
+    if (memory?.kind === 'gather') return memory.segment === Seg.SS;
     if (memory?.kind === 'memory' && !STACK_USERS.has(instruction.mnemonic)) return memory.segment === Seg.SS;
     if (memory?.kind === 'memory') {
       // PUSH and POP of memory: their operand counts unless the address is that of the stack itself.

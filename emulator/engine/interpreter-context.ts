@@ -111,6 +111,17 @@ export class InterpreterContext extends Context {
     this.f.storeVector(STATE, layout.VECTOR + layout.VECTOR_BYTES * number + 16 * half, value);
   }
 
+  gatherIndices(_operand: OperandRef, half: Half): Value {
+    const number = this.field(OutOfLineField.GATHER_INDEX, 1);
+    return this.let(simd.load(w.mul(number, w.i32(layout.VECTOR_BYTES)), layout.VECTOR + 16 * half));
+  }
+
+  protected gatherOffset(_operand: OperandRef, index: Value): Value {
+    const scaled = w.shl(index, w.load64(this.frame.record, OutOfLineField.GATHER_SCALE, 1));
+    const displaced = w.add(w.load64(this.frame.record, Field.DISPLACEMENT, 8), scaled);
+    return w.add(displaced, this.slotValue(Field.BASE));
+  }
+
   protected mmxAddress(operand: OperandRef): Value {
     return w.add(w.mul(this.slot(operand), w.i32(layout.X87_BYTES)), w.i32(layout.X87));
   }

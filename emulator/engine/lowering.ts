@@ -1,6 +1,6 @@
 /** Lowers decoded instructions to records: picks the handler and fills the fields. */
 import { architecturalRoutines } from '../cpu/routines';
-import { Gpr, Seg, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
+import { Gpr, Seg, type GatherOperand, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
 import { vectorUnit } from '../isa/features';
 import type { OperandRef } from '../isa/semantics/context';
 import { describedOperands, descriptionName, operandRefs, type Variant } from '../isa/semantics/definition';
@@ -186,6 +186,7 @@ export class Lowering {
       this.table.describes(mnemonic) && supported && !sensitive && !isChecked(mode.controlFlow, instruction);
     const refs = described ? operandRefs(instruction) : undefined;
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
+    const gather = instruction.operands.find((operand) => operand.kind === 'gather');
     const variant = instructionVariant(instruction, mode);
 
     if (refs && memory && !STRING_MNEMONICS.has(mnemonic) && refs.length > 0) {
@@ -215,6 +216,7 @@ export class Lowering {
         this.beginDescribed(record, handler);
         if (STRING_MNEMONICS.has(mnemonic)) this.stringSource(record, instruction, mode);
         else this.operands(record, instruction);
+        if (gather) this.gather(record, instruction, gather, mode);
         return { record, handler, ends: this.table.isTransfer(handler) };
       }
     }
@@ -255,6 +257,17 @@ export class Lowering {
     const based = mode.codeSize === 64 ? segment >= Seg.FS : !(mode.zeroBase & (1 << segment));
     this.u8[record + Field.BASE] = based ? layout.SEGMENT_BASE + 8 * segment : layout.ZERO;
     this.u8[record + Field.SCALE] = segment;
+  }
+
+  private gather(record: number, { addressSize }: Instruction, operand: GatherOperand, mode: Mode): void {
+    const { base, index, scale, segment, displacement } = operand;
+    const based = mode.codeSize === 64 && segment >= Seg.FS;
+    this.u8[record + Field.BASE] = base >= 0 ? layout.GPR + 8 * base : layout.ZERO;
+    this.u8[record + Field.INDEX] = based ? layout.SEGMENT_BASE + 8 * segment : layout.ZERO;
+    this.u8[record + Field.SCALE] = segment;
+    this.u8[record + OutOfLineField.GATHER_INDEX] = index;
+    this.u8[record + OutOfLineField.GATHER_SCALE] = scale;
+    this.u64[(record + Field.DISPLACEMENT) >> 3] = BigInt.asUintN(8 * addressSize, displacement);
   }
 
   /** Whether the operand needs an address record, and if not, which form its addressing takes. */
@@ -339,7 +352,7 @@ export class Lowering {
 /** What decides the handler of `instruction` besides its operands. */
 export function instructionVariant(instruction: Instruction, mode: Mode): Variant {
   const { operandSize, addressSize, condition, repeat } = instruction;
-  const memory = instruction.operands.find((operand) => operand.kind === 'memory');
+  const memory = instruction.operands.find((operand) => operand.kind === 'memory' || operand.kind === 'gather');
   let segmentation = mode.stack;
   if (STRING_MNEMONICS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
   else if (memory && mode.codeSize !== 64 && displaces(instruction)) {
@@ -379,9 +392,16 @@ export function sourceSegment({ operands }: Instruction): Seg {
 
 const BIT_TESTS = new Set(['BT', 'BTS', 'BTR', 'BTC']);
 
-/** Whether the memory accessed lies some way from the memory operand: XLAT, and bit tests with a register offset. */
+/** Moves under a mask: only the elements in it are accessed. */
+const MASKED = /^VP?MASKMOV(PS|PD|D|Q)$/;
+
+/**
+ * Whether the memory accessed lies some way from the memory operand: XLAT, bit tests with a register offset, single elements
+ * of vectors.
+ */
 export function displaces({ mnemonic, operands }: Instruction): boolean {
-  return mnemonic === 'XLAT' || (BIT_TESTS.has(mnemonic) && operands.at(1)?.kind === 'register');
+  if (BIT_TESTS.has(mnemonic)) return operands.at(1)?.kind === 'register';
+  return mnemonic === 'XLAT' || MASKED.test(mnemonic) || operands.some(({ kind }) => kind === 'gather');
 }
 
 const STACK_INSTRUCTIONS = new Set(['PUSH', 'POP', 'CALL', 'RET']);

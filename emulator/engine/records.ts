@@ -44,6 +44,12 @@ export const enum OutOfLineField {
   REGISTER_3 = Field.COUNT,
   /** i32: index in the function table. */
   FUNCTION = Field.TARGET,
+  /**
+   * u8: number of the index register of a gather operand, and log2 of its scale. INDEX is the slot of the segment base,
+   * ZERO for none, SCALE the number of the segment.
+   */
+  GATHER_INDEX = Field.REGISTER_2,
+  GATHER_SCALE = Field.COUNT,
 }
 
 /** The first record of a block that has been compiled; the fields of links keep their meaning. */

@@ -51,8 +51,8 @@ function isCompilable(instruction: Instruction, block: Block, table: HandlerTabl
   for (const operand of instruction.operands) {
     if (operand.kind === 'memory' && mode.codeSize !== 64 && !(mode.flat & (1 << operand.segment))) return false;
   }
-  if (STRING_MNEMONICS.has(mnemonic) || displaces(instruction) || isChecked(mode.controlFlow, instruction))
-    return false;
+  if (STRING_MNEMONICS.has(mnemonic) || isChecked(mode.controlFlow, instruction)) return false;
+  if (mode.codeSize !== 64 && displaces(instruction)) return false;
   const refs = operandRefs(instruction);
   return refs !== undefined && find(instruction, refs, mode, table) !== undefined;
 }

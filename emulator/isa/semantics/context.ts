@@ -25,9 +25,11 @@ const X87_TOP = 7 << 11;
 export interface OperandRef {
   /**
    * 'indexed' is a memory operand with an index register, where a stage treats it specially. 'xmm' and 'ymm' are vector
-   * registers, 'm128' and 'm256' memory as wide; their `size` says nothing.
+   * registers, 'm128' and 'm256' memory as wide; their `size` says nothing. 'gather' and 'gather256' are memory of which
+   * each element of an XMM or YMM register is an index; their size is that of one element in memory.
    */
-  readonly kind: 'register' | 'memory' | 'indexed' | 'immediate' | 'xmm' | 'ymm' | 'mmx' | 'm128' | 'm256';
+  readonly kind:
+    'register' | 'memory' | 'indexed' | 'immediate' | 'xmm' | 'ymm' | 'mmx' | 'm128' | 'm256' | 'gather' | 'gather256';
   readonly size: Size;
 }
 
@@ -41,6 +43,12 @@ export function vectorBytes({ kind }: OperandRef): 16 | 32 {
 
 /** How implicit operands (stack, strings) are addressed: 64-bit; flat 32-bit; or through segments with limit checks. */
 export type SegmentKind = 'flat64' | 'flat32' | 'checked';
+
+/** How an operand's addresses come about: what of a variant says so. */
+export interface Place {
+  readonly addressSize: 2 | 4 | 8;
+  readonly segmentation: SegmentKind;
+}
 
 /** Functions generated code calls; indices in the module's function space. */
 export interface Helpers {
@@ -99,6 +107,10 @@ export abstract class Context {
   /** 128 bits of the vector register with this number, for implicit operands. */
   abstract vectorRegister(number: number, half: Half): Value;
   abstract setVectorRegister(number: number, half: Half, value: Value): void;
+  /** 128 bits of the index register of a 'gather' operand. */
+  abstract gatherIndices(operand: OperandRef, half: Half): Value;
+  /** Base, scaled index and displacement of a 'gather' operand, not yet cut to the address size. */
+  protected abstract gatherOffset(operand: OperandRef, index: Value): Value;
   /** i32: where the MMX register is in linear memory. */
   protected abstract mmxAddress(operand: OperandRef): Value;
   /** Linear address of a memory operand. */
@@ -143,7 +155,7 @@ export abstract class Context {
   /** Source segment of a string instruction: its base; and its number for checks, also for `displacedAddress`. */
   abstract sourceBase(): Value;
   abstract sourceSegment(): Value;
-  /** Base of the segment of a memory operand that `displacedAddress` moves, in 64-bit mode; it is part of its address. */
+  /** Base of the segment of a memory operand that `displacedAddress` moves, or of a 'gather' operand, in 64-bit mode. */
   protected abstract operandSegmentBase(): Value;
   /** Runs `address` (an offset) through segment `segment` (i32) with all checks; returns the linear address. */
   abstract checkedAddress(segment: Value, offset: Value, size: Size, write: boolean): Value;
@@ -291,6 +303,14 @@ export abstract class Context {
     this.commit(host);
   }
 
+  /** Linear address, evaluated, of what an index (i64, sign-extended) names in a 'gather' operand. */
+  gatherAddress(operand: OperandRef, index: Value, { addressSize, segmentation }: Place): Value {
+    const offset = w.zeroExtend(this.gatherOffset(operand, index), addressSize);
+    if (segmentation === 'flat64') return this.let(w.add(offset, this.operandSegmentBase()));
+    if (segmentation === 'flat32') return this.let(offset);
+    return this.checkedAddress(this.sourceSegment(), this.let(offset), operand.size, false);
+  }
+
   /** Linear address of a memory operand, evaluated. */
   address(operand: OperandRef): Value {
     return this.let(this.linearAddress(operand));
@@ -300,13 +320,7 @@ export abstract class Context {
    * Linear address of what lies `delta` bytes from a memory operand (bit strings, XLAT): the effective address wraps at
    * the address size before the segment comes in. `va` is the operand's `address`, or its offset in a 'checked' segment.
    */
-  displacedAddress(
-    va: Value,
-    delta: Value,
-    place: { addressSize: 2 | 4 | 8; segmentation: SegmentKind },
-    size: Size,
-    write: boolean,
-  ): Value {
+  displacedAddress(va: Value, delta: Value, place: Place, size: Size, write: boolean): Value {
     const { addressSize, segmentation } = place;
     if (addressSize === 8) return this.let(w.add(va, delta));
     if (segmentation === 'flat64') {

@@ -81,7 +81,7 @@ export function define(
 
 const KIND_CODE = {
   ...{ register: 0, memory: 1, immediate: 2, indexed: 3 },
-  ...{ xmm: 4, ymm: 5, mmx: 6, m128: 7, m256: 8 },
+  ...{ xmm: 4, ymm: 5, mmx: 6, m128: 7, m256: 8, gather: 9, gather256: 10 },
 } as const;
 const SIZE_CODE: Record<number, number> = { 1: 0, 2: 1, 4: 2, 8: 3 };
 const REPEAT_CODE = { none: 0, rep: 1, repne: 2 } as const;
@@ -145,7 +145,9 @@ export function operandRefs(instruction: Instruction): OperandRef[] | undefined 
     else if (operand.kind === 'immediate') refs.push({ kind: 'immediate', size: instruction.operandSize });
     else if (operand.kind === 'xmm') refs.push({ kind: operand.size === 32 ? 'ymm' : 'xmm', size: 8 });
     else if (operand.kind === 'mmx') refs.push({ kind: 'mmx', size: 8 });
-    else if (operand.kind === 'memory' && (operand.size === 16 || operand.size === 32)) {
+    else if (operand.kind === 'gather') {
+      refs.push({ kind: operand.indexSize === 32 ? 'gather256' : 'gather', size: operand.size });
+    } else if (operand.kind === 'memory' && (operand.size === 16 || operand.size === 32)) {
       refs.push({ kind: operand.size === 32 ? 'm256' : 'm128', size: 8 });
     } else if (operand.kind === 'memory') {
       const accessed = SIZES_ACCESSED.has(operand.size) ? (operand.size as Size) : undefined;

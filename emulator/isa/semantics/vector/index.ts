@@ -13,6 +13,7 @@ import { floatFused } from './float-fused';
 import { floatHalf } from './float-half';
 import { floatInteger } from './float-integer';
 import { galois } from './galois';
+import { gathers } from './gather';
 import { vectorHorizontal } from './horizontal';
 import { insertions } from './insert-extract';
 import { vectorInteger } from './integer';
@@ -41,6 +42,7 @@ export const vector: readonly Definition[] = [
   ...extensions,
   ...insertions,
   ...masks,
+  ...gathers,
   ...vectorState,
   ...floatArithmetic,
   ...floatCompare,

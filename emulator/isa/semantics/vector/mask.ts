@@ -3,7 +3,7 @@ import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
 import * as simd from '../../../wasm/simd';
 import { ValueType } from '../../../wasm/types';
-import type { Context, OperandRef } from '../context';
+import type { Context, OperandRef, SegmentKind } from '../context';
 import type { Definition } from '../definition';
 import { elementsIn, extractElement, replaceElement, upTo } from './lanes';
 import { defineVector, fromMmx, writeVex } from './shapes';
@@ -13,7 +13,7 @@ type MaskWidth = 1 | 4 | 8;
 const BITMASK = { 1: simd.i8x16.bitmask, 4: simd.i32x4.bitmask, 8: simd.i64x2.bitmask } as const;
 
 /** i32: the sign bits of all elements, the first one lowest. */
-function signBits(c: Context, halves: readonly Value[], width: MaskWidth): Value {
+export function signBits(c: Context, halves: readonly Value[], width: MaskWidth): Value {
   const parts = halves.map((half, i) => w.shl(BITMASK[width](half), w.i32(i * elementsIn(width))));
   return c.let(parts.reduce(w.or));
 }
@@ -27,22 +27,24 @@ const moveMask = (mnemonic: string, width: MaskWidth): Definition[] => [
   }),
 ];
 
-/** Where memory under a mask is: the operand's address, which in 32-bit code wraps at 4 GiB. */
-interface Place {
+/** Memory under a mask: the operand's address, in a 'checked' segment its offset, and what kind of address that is. */
+interface MaskedMemory {
   readonly va: Value;
-  readonly wraps: boolean;
+  readonly segmentation: SegmentKind;
 }
 
-const elementAddress = (c: Context, { va, wraps }: Place, offset: number): Value => {
-  const address = w.add(va, w.i64(offset));
-  return c.let(wraps ? w.zeroExtend(address, 4) : address);
-};
+function elementAddress(c: Context, memory: MaskedMemory, i: number, width: MaskWidth, write: boolean): Value {
+  const address = w.add(memory.va, w.i64(i * width));
+  if (memory.segmentation === 'flat64') return c.let(address);
+  const wrapped = c.let(w.zeroExtend(address, 4));
+  return memory.segmentation === 'flat32' ? wrapped : c.checkedAddress(c.sourceSegment(), wrapped, width, write);
+}
 
 /** i32: whether the mask has element `i`. */
 const selected = (bits: Value, i: number): Value => w.and(bits, w.i32(1 << i));
 
 /** Elements under the mask from memory, zeros elsewhere; memory of the others is not accessed. */
-function loadMasked(c: Context, place: Place, width: 4 | 8, bits: Value, halves: number): Value[] {
+function loadMasked(c: Context, memory: MaskedMemory, width: 4 | 8, bits: Value, halves: number): Value[] {
   const count = elementsIn(width);
   return upTo(halves).map((half) => {
     const result = c.f.slot(ValueType.V128);
@@ -50,7 +52,7 @@ function loadMasked(c: Context, place: Place, width: 4 | 8, bits: Value, halves:
     for (const lane of upTo(count)) {
       const i = half * count + lane;
       c.if(selected(bits, i), () => {
-        const value = c.load(elementAddress(c, place, i * width), width);
+        const value = c.load(elementAddress(c, memory, i, width, false), width);
         c.f.set(result, replaceElement(result, width, lane, value));
       });
     }
@@ -58,39 +60,31 @@ function loadMasked(c: Context, place: Place, width: 4 | 8, bits: Value, halves:
   });
 }
 
-type MaskedElement = (element: Value, address: Value) => void;
-
-/** `action` on the elements under the mask, in order. */
-function eachSelected(
+/** Stores the elements under the mask. All of them are translated before the first is written. */
+function storeMasked(
   c: Context,
-  { va, wraps }: Place,
+  memory: MaskedMemory,
   width: MaskWidth,
   bits: Value,
   elements: readonly Value[],
-  action: MaskedElement,
 ): void {
-  elements.forEach((element, i) => {
-    c.if(selected(bits, i), () => {
-      action(element, elementAddress(c, { va, wraps }, i * width));
+  const each = (action: (element: Value, address: Value) => void): void => {
+    elements.forEach((element, i) => {
+      c.if(selected(bits, i), () => {
+        action(element, elementAddress(c, memory, i, width, true));
+      });
     });
-  });
-}
-
-/** Stores the elements under the mask. All of them are translated before the first is written. */
-function storeMasked(c: Context, place: Place, width: 4 | 8, bits: Value, elements: readonly Value[]): void {
-  eachSelected(c, place, width, bits, elements, (_, address) => c.prepareWrite(address, width));
-  eachSelected(c, place, width, bits, elements, (element, address) => {
+  };
+  each((_, address) => c.prepareWrite(address, width));
+  each((element, address) => {
     c.store(address, width, element);
   });
 }
 
 /** Stores the bytes under the mask. The operand must be writable as a whole, whatever the mask: processors have it so. */
-function storeMaskedBytes(c: Context, place: Place, bytes: 8 | 16, bits: Value, source: Value): void {
-  const elements = elementsOf([source], 1).slice(0, bytes);
-  c.prepareWrite(place.va, bytes);
-  eachSelected(c, place, 1, bits, elements, (element, address) => {
-    c.store(address, 1, element);
-  });
+function storeMaskedBytes(c: Context, memory: MaskedMemory, bytes: 8 | 16, bits: Value, source: Value): void {
+  c.prepareWrite(memory.va, bytes);
+  storeMasked(c, memory, 1, bits, elementsOf([source], 1).slice(0, bytes));
 }
 
 const elementsOf = (halves: readonly Value[], width: MaskWidth): Value[] =>
@@ -102,9 +96,9 @@ const moveMasked = (mnemonic: string, width: 4 | 8): Definition[] => [
     mnemonic,
     ['x x m16', 'y y m32'],
     (c, [destination, mask, source], { segmentation }) => {
-      const place = { va: c.address(source), wraps: segmentation !== 'flat64' };
+      const memory = { va: c.address(source), segmentation };
       const masks = c.readVector(mask);
-      writeVex(c, destination, loadMasked(c, place, width, signBits(c, masks, width), masks.length));
+      writeVex(c, destination, loadMasked(c, memory, width, signBits(c, masks, width), masks.length));
     },
     { segmentation: true },
   ),
@@ -112,9 +106,9 @@ const moveMasked = (mnemonic: string, width: 4 | 8): Definition[] => [
     mnemonic,
     ['m16 x x', 'm32 y y'],
     (c, [destination, mask, source], { segmentation }) => {
-      const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
+      const memory = { va: c.address(destination), segmentation };
       const bits = signBits(c, c.readVector(mask), width);
-      storeMasked(c, place, width, bits, elementsOf(c.readVector(source), width));
+      storeMasked(c, memory, width, bits, elementsOf(c.readVector(source), width));
     },
     { segmentation: true },
   ),
@@ -126,9 +120,9 @@ const maskedBytes = (mnemonic: string): Definition =>
     mnemonic,
     ['m16 x x'],
     (c, [destination, source, mask], { segmentation }) => {
-      const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
+      const memory = { va: c.address(destination), segmentation };
       const bits = signBits(c, c.readVector(mask), 1);
-      storeMaskedBytes(c, place, 16, bits, c.readVector(source)[0]);
+      storeMaskedBytes(c, memory, 16, bits, c.readVector(source)[0]);
     },
     { segmentation: true },
   );
@@ -153,12 +147,12 @@ export const masks: readonly Definition[] = [
     ['m8 p p'],
     (c, [destination, source, mask], { segmentation }) => {
       c.requireMmx();
-      const place = { va: c.address(destination), wraps: segmentation !== 'flat64' };
+      const memory = { va: c.address(destination), segmentation };
       const bits = c.let(w.and(signBits(c, [mmxVector(c, mask)], 1), w.i32(0xff)));
       const value = mmxVector(c, source);
       // Processors do this even if the store faults.
       c.useMmx();
-      storeMaskedBytes(c, place, 8, bits, value);
+      storeMaskedBytes(c, memory, 8, bits, value);
     },
     { segmentation: true },
   ),

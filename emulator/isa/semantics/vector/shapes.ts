@@ -21,7 +21,7 @@ export type MmxBinary = (a: Value, b: Value, immediate: number) => Value;
 /**
  * Operand lists of vector instructions. `x` and `y` are XMM and YMM registers, `p` an MMX register, `m16` and `m32` vectors
  * in memory, `xm`, `ym` and `pm` either; `xm4` is an XMM register or 4 bytes of memory; `r4`, `m4`, `rm4` are integer
- * operands, `i` is an immediate.
+ * operands, `gx4` and `gy4` elements to be gathered by the indices in an XMM or YMM register, `i` is an immediate.
  */
 export function vectorForms(patterns: readonly string[]): readonly (readonly OperandRef[])[] {
   return patterns.flatMap((pattern) =>
@@ -61,6 +61,10 @@ function choices(part: string): OperandRef[] {
       return [{ kind: 'xmm', size: 8 }, memory(digits ? size : 16)];
     case 'ym':
       return [{ kind: 'ymm', size: 8 }, memory(digits ? size : 32)];
+    case 'gx':
+      return [{ kind: 'gather', size: size as Size }];
+    case 'gy':
+      return [{ kind: 'gather256', size: size as Size }];
     case 'pm':
       return [{ kind: 'mmx', size: 8 }, memory(size)];
     default:
