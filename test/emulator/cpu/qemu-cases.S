@@ -546,6 +546,25 @@ bounds: .long   0x80, 0x82
         movzwl  (%rsp), %eax
         SHOW    %rax
         END
+        # What RDRAND and RDSEED make of the flags, and what they leave of the register.
+        .macro  RANDOM instruction:req, shift:req
+        mov     $-1, %rcx
+        pushq   $0x8d7
+        popfq
+        \instruction
+        pushfq
+        pop     %rax
+        SHOW    %rax
+        mov     %rcx, %rax
+        shr     $\shift, %rax
+        SHOW    %rax
+        .endm
+        CASE    b3
+        RANDOM  "rdrand %cx", 16
+        RANDOM  "rdrand %ecx", 32
+        RANDOM  "rdseed %cx", 16
+        RANDOM  "rdseed %ecx", 32
+        END
 
 # Single step.
         .macro TRACE n:req
