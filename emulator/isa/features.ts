@@ -63,11 +63,14 @@ export type VectorUnit = 'mmx' | 'sse' | 'avx';
 
 const has = ({ operands }: Instruction, kind: string): boolean => operands.some((operand) => operand.kind === kind);
 
+/** Conversions to a general register: with their source in memory no operand is a vector register. */
+const TO_INTEGER = /^V?CVTT?S[SD]2SI$/;
+
 /** Whether a mnemonic that begins with V is a VEX-encoded vector instruction, and not VERR or VMCALL. */
 function isVexVector(instruction: Instruction): boolean {
   const { mnemonic } = instruction;
   if (!mnemonic.startsWith('V')) return false;
-  return has(instruction, 'xmm') || /^V(ZERO|LDMXCSR|STMXCSR)/.test(mnemonic);
+  return has(instruction, 'xmm') || TO_INTEGER.test(mnemonic) || /^V(ZERO|LDMXCSR|STMXCSR)/.test(mnemonic);
 }
 
 const UNIT_WITHOUT_OPERAND: Readonly<Record<string, VectorUnit | undefined>> = {
@@ -79,7 +82,7 @@ const UNIT_WITHOUT_OPERAND: Readonly<Record<string, VectorUnit | undefined>> = {
 /** The unit `instruction` works on; an instruction on MMX and XMM registers counts to SSE. */
 export function vectorUnit(instruction: Instruction): VectorUnit | undefined {
   if (isVexVector(instruction)) return 'avx';
-  if (has(instruction, 'xmm')) return 'sse';
+  if (has(instruction, 'xmm') || TO_INTEGER.test(instruction.mnemonic)) return 'sse';
   if (has(instruction, 'mmx')) return 'mmx';
   return UNIT_WITHOUT_OPERAND[instruction.mnemonic];
 }
@@ -107,7 +110,8 @@ export function requiredFeatures(instruction: Instruction): readonly Feature[] {
   const listed = FEATURE_OF.get(mnemonic);
   if (has(instruction, 'mmx')) return [listed === 'SSSE3' ? listed : (MMX_FEATURE_OF.get(mnemonic) ?? 'MMX')];
   if (listed) return [listed];
-  if (has(instruction, 'xmm')) return ['SSE2'];
+  if (mnemonic === 'PEXTRW' && has(instruction, 'memory')) return ['SSE4_1'];
+  if (has(instruction, 'xmm') || TO_INTEGER.test(mnemonic)) return ['SSE2'];
   if (X87.test(mnemonic)) return mnemonic.startsWith('FCMOV') ? ['FPU', 'CMOV'] : ['FPU'];
   return [];
 }
