@@ -15,6 +15,7 @@ import { requiredFeatures } from '../isa/features';
 import { Seg, type Instruction } from '../isa/instruction';
 import type { PhysicalMemory } from '../memory';
 import { AddressSpaces } from './address-spaces';
+import { ControlFlow } from './control-flow';
 import * as layout from './layout';
 import { Modes, type Mode } from './mode';
 import { TlbPair, type Tlb } from './tlb';
@@ -152,7 +153,8 @@ export class Processor implements Cpu, TranslationCache {
     else this.jumpCache = user ? 2 : 3;
     const owner = this.mode.id * 4 + state.cpl;
     const { jumps, jumpCacheOwner } = this.spaces.current;
-    if (jumpCacheOwner[this.jumpCache] !== owner) {
+    // Between an indirect branch and its ENDBRANCH the cache is left to the code on both sides: nobody looks into it.
+    if (this.mode.controlFlow !== ControlFlow.WAITING && jumpCacheOwner[this.jumpCache] !== owner) {
       jumpCacheOwner[this.jumpCache] = owner;
       jumps.flushOne(this.jumpCache);
     }
@@ -179,6 +181,7 @@ export class Processor implements Cpu, TranslationCache {
 
   /** The record entered for RIP; 0 if there is none. */
   knownJump(): number {
+    if (this.mode.controlFlow === ControlFlow.WAITING) return 0;
     const low = this.i32[layout.RIP >> 2];
     const high = this.i32[(layout.RIP >> 2) + 1];
     return this.spaces.current.jumps.find(this.jumpCache, high, low);
@@ -186,6 +189,7 @@ export class Processor implements Cpu, TranslationCache {
 
   /** Lets generated code find `record` when it goes to where RIP is now. */
   enterJump(record: number): void {
+    if (this.mode.controlFlow === ControlFlow.WAITING) return;
     const low = this.i32[layout.RIP >> 2];
     const high = this.i32[(layout.RIP >> 2) + 1];
     this.spaces.current.jumps.enter(this.jumpCache, high, low, record);
