@@ -19,6 +19,7 @@ import { Lowering } from './lowering';
 import { MemoryAccess, type AccessFault } from './memory-access';
 import { OUT_OF_LINE_SLOTS, OutOfLineHandlers } from './out-of-line';
 import type { Processor } from './processor';
+import { forRoutines } from './routines';
 
 /**
  * What carries guest code out: the interpreter, and compiled code where it is hot; compiled code from the first time control
@@ -80,9 +81,8 @@ export class GeneratedCode {
       env: { memory: linear, table: functions, ...imports },
     });
     this.run = exports.run as (record: number) => void;
-    const { multiplyHigh, packFlags, unpackFlags } = exports;
     const { table } = interpreter;
-    const routines = { multiplyHigh, packFlags, unpackFlags };
+    const routines = forRoutines((name) => exports[name]);
     this.outOfLine = new OutOfLineHandlers(linear, functions, table, imports, routines);
     this.compilesAtOnce = stages === 'compiled';
     if (stages !== 'interpreter') {

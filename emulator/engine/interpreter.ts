@@ -12,7 +12,7 @@ import { Builtin, HandlerTable, type Handler } from './handlers';
 import { InterpreterContext, type Frame } from './interpreter-context';
 import * as layout from './layout';
 import { AddressField, CompiledField, ExitReason, Field, OutOfLineField } from './records';
-import { definePackFlags, defineMultiplyHigh, defineUnpackFlags, ROUTINE_TYPES } from './routines';
+import { forRoutines, ROUTINE_BODIES, ROUTINE_TYPES, type RoutineName } from './routines';
 
 const { I32, I64 } = { I32: ValueType.I32, I64: ValueType.I64 };
 
@@ -57,15 +57,9 @@ const FINGERPRINT_SECTION = 'ringside.handlers';
 export function generateInterpreter(table: HandlerTable): Uint8Array {
   const writer = new ModuleWriter(LEAST_MEMORY_PAGES, { table: true });
   const imports = importEngine(writer);
-  const helpers: Helpers = {
-    ...imports,
-    multiplyHigh: writer.declare(ROUTINE_TYPES.multiplyHigh, 'multiplyHigh'),
-    packFlags: writer.declare(ROUTINE_TYPES.packFlags, 'packFlags'),
-    unpackFlags: writer.declare(ROUTINE_TYPES.unpackFlags, 'unpackFlags'),
-  };
-  writer.define(helpers.multiplyHigh, defineMultiplyHigh());
-  writer.define(helpers.packFlags, definePackFlags());
-  writer.define(helpers.unpackFlags, defineUnpackFlags());
+  const routines = forRoutines((name) => writer.declare(ROUTINE_TYPES[name], name));
+  const helpers: Helpers = { ...imports, ...routines };
+  for (const [name, body] of Object.entries(ROUTINE_BODIES)) writer.define(routines[name as RoutineName], body());
 
   const run = writer.declare({ parameters: [I32], results: [] }, 'run');
   const signature = writer.signature(REGION_TYPE);

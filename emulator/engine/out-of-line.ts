@@ -12,7 +12,7 @@ import { importEngine, LEAST_MEMORY_PAGES, REGION_TYPE, type EngineImports } fro
 import { InterpreterContext, type Frame } from './interpreter-context';
 import * as layout from './layout';
 import type { ExitReason } from './records';
-import { ROUTINE_TYPES, type Routines } from './routines';
+import { forRoutines, ROUTINE_TYPES, type Routines } from './routines';
 
 /** Indices in the function table below this one belong to compiled regions. */
 export const OUT_OF_LINE_SLOTS = 4096;
@@ -54,12 +54,7 @@ function stage({ definition, operands, variant }: Handler, helpers: Helpers): Fu
 /** Declares the engine's functions and routines as imports of a module. */
 export function importHelpers(writer: ModuleWriter): Helpers & { readonly lookUp: number } {
   const engine = importEngine(writer);
-  return {
-    ...engine,
-    multiplyHigh: writer.importFunction('multiplyHigh', ROUTINE_TYPES.multiplyHigh),
-    packFlags: writer.importFunction('packFlags', ROUTINE_TYPES.packFlags),
-    unpackFlags: writer.importFunction('unpackFlags', ROUTINE_TYPES.unpackFlags),
-  };
+  return { ...engine, ...forRoutines((name) => writer.importFunction(name, ROUTINE_TYPES[name])) };
 }
 
 /** Compiled handlers, shared by all machines. */

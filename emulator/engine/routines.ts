@@ -2,23 +2,45 @@
 import { FunctionBody } from '../wasm/function';
 import * as w from '../wasm/expression';
 import { ValueType } from '../wasm/types';
+import { EXACTNESS_BODIES } from './exactness';
 import * as layout from './layout';
 
-const { I64 } = { I64: ValueType.I64 as const };
+const { I64, V128 } = { I64: ValueType.I64 as const, V128: ValueType.V128 as const };
 const STATE = w.i32(0);
+const ON_VECTORS = { parameters: [V128, V128, V128], results: [V128] };
 
 /** Their types, for modules that define or import them. */
 export const ROUTINE_TYPES = {
   multiplyHigh: { parameters: [I64, I64], results: [I64] },
   packFlags: { parameters: [], results: [I64] },
   unpackFlags: { parameters: [I64], results: [] },
+  inexactSums: ON_VECTORS,
+  inexactDoubleSums: ON_VECTORS,
+  inexactProducts: ON_VECTORS,
+  inexactDoubleProducts: ON_VECTORS,
 };
 
+/** Their code. */
+export const ROUTINE_BODIES: Readonly<Record<keyof typeof ROUTINE_TYPES, () => FunctionBody>> = {
+  multiplyHigh: defineMultiplyHigh,
+  packFlags: definePackFlags,
+  unpackFlags: defineUnpackFlags,
+  ...EXACTNESS_BODIES,
+};
+
+export type RoutineName = keyof typeof ROUTINE_TYPES;
+
 /** The functions themselves, from the exports of the interpreter's module. */
-export type Routines = Readonly<Record<keyof typeof ROUTINE_TYPES, WebAssembly.ExportValue>>;
+export type Routines = Readonly<Record<RoutineName, WebAssembly.ExportValue>>;
+
+/** Something for each routine. */
+export function forRoutines<T>(make: (name: RoutineName) => T): Record<RoutineName, T> {
+  const names = Object.keys(ROUTINE_TYPES) as RoutineName[];
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<RoutineName, T>;
+}
 
 /** (a, b) -> high 64 bits of the unsigned 128-bit product, from four 32-bit products. */
-export function defineMultiplyHigh(): FunctionBody {
+function defineMultiplyHigh(): FunctionBody {
   const f = new FunctionBody([I64, I64]);
   const [a, b] = [f.parameter(0), f.parameter(1)];
   const low = (value: w.Value): w.Value => w.zeroExtend(value, 4);
@@ -35,7 +57,7 @@ export function defineMultiplyHigh(): FunctionBody {
 const [CF, PF, AF, ZF, SF, OF] = [0, 2, 4, 6, 7, 11];
 
 /** () -> the six status flags in their RFLAGS places; the inverse of `defineUnpackFlags` (see semantics/flags.ts). */
-export function definePackFlags(): FunctionBody {
+function definePackFlags(): FunctionBody {
   const f = new FunctionBody([]);
   const result = f.let(w.load64(STATE, layout.FLAG_RESULT, 8));
   const carries = f.let(w.load64(STATE, layout.FLAG_CARRIES, 8));
@@ -57,7 +79,7 @@ export function definePackFlags(): FunctionBody {
 }
 
 /** (rflags) Sets the lazy flags so that they read as the status flags of `rflags`; the same rule as `CpuState.rflags`. */
-export function defineUnpackFlags(): FunctionBody {
+function defineUnpackFlags(): FunctionBody {
   const f = new FunctionBody([I64]);
   const rflags = f.parameter(0);
   const one = w.i64(1);

@@ -75,6 +75,14 @@ export interface Helpers {
    * with all that MXCSR has to do with it; 0 on an unmasked exception.
    */
   readonly floatOperation: number;
+  /**
+   * (a, b, result) -> mask of the lanes in which the sum or product of a and b, single or double precision, is not the
+   * result exactly; engine/exactness.ts.
+   */
+  readonly inexactSums: number;
+  readonly inexactDoubleSums: number;
+  readonly inexactProducts: number;
+  readonly inexactDoubleProducts: number;
 }
 
 /** A value worked out when it is called for: everything it is made of is evaluated already. */

@@ -8,6 +8,8 @@ import {
   denormal,
   denormalOrNan,
   FORMATS,
+  inexactProduct,
+  inexactSum,
   notClearlyNormal,
   notNormalOrZero,
   single,
@@ -25,22 +27,25 @@ import {
 
 const plain = (code: FloatCode) => () => ({ code, immediate: 0 });
 
-/** A sum or difference: zeros are exact, and so are denormal results; those are left to the float unit for FTZ. */
-function sum(c: Context, format: FloatFormat, a: Value, b: Value, value: Value): Ordinary {
-  const result = c.let(value);
+/** A sum of which zeros are exact, and so are denormal results; those are left to the float unit for FTZ. */
+function sum(c: Context, format: FloatFormat, a: Value, addend: Value): Ordinary {
+  const b = c.let(addend);
+  const result = c.let(format.lanes.add(a, b));
   const operands = simd.or(denormal(c, format, a), denormal(c, format, b));
-  return { result, unfit: simd.or(operands, notNormalOrZero(c, format, result)), inexact: 'any' };
+  return {
+    result,
+    unfit: simd.or(operands, notNormalOrZero(c, format, result)),
+    findInexact: () => inexactSum(c, format, a, b, result),
+  };
 }
 
-/** A product or quotient, which is zero by right only if one of `factors` is. */
-function product(c: Context, format: FloatFormat, [a, b]: readonly Value[], value: Value, factors: Value[]): Ordinary {
+/** Lanes of a product or quotient that may be tiny or too large; it is zero by right only if one of `factors` is. */
+function unfitProduct(c: Context, format: FloatFormat, result: Value, operands: Value[], factors: Value[]): Value {
   const { lanes } = format;
-  const result = c.let(value);
-  const operands = simd.or(denormal(c, format, a), denormal(c, format, b));
   const zero = factors.map((factor) => lanes.eq(factor, simd.zero)).reduce(simd.or);
   const zeroByRight = simd.and(lanes.eq(result, simd.zero), zero);
   const range = simd.andNot(notClearlyNormal(c, format, result), zeroByRight);
-  return { result, unfit: simd.or(operands, range), inexact: 'any' };
+  return simd.or(operands.map((operand) => denormal(c, format, operand)).reduce(simd.or), range);
 }
 
 const ADD: FloatInstruction = {
@@ -48,28 +53,35 @@ const ADD: FloatInstruction = {
   ordinary:
     (format) =>
     (c, [a, b]) =>
-      sum(c, format, a, b, format.lanes.add(a, b)),
+      sum(c, format, a, b),
 };
+/** A difference is a sum with a negated number; NaNs, which keep their sign, are not ordinary. */
 const SUB: FloatInstruction = {
   operation: plain(FloatCode.SUBTRACT),
   ordinary:
     (format) =>
     (c, [a, b]) =>
-      sum(c, format, a, b, format.lanes.sub(a, b)),
+      sum(c, format, a, format.lanes.neg(b)),
 };
 const MUL: FloatInstruction = {
   operation: plain(FloatCode.MULTIPLY),
   ordinary:
     (format) =>
-    (c, [a, b]) =>
-      product(c, format, [a, b], format.lanes.mul(a, b), [a, b]),
+    (c, [a, b]) => {
+      const result = c.let(format.lanes.mul(a, b));
+      const unfit = unfitProduct(c, format, result, [a, b], [a, b]);
+      return { result, unfit, findInexact: () => inexactProduct(c, format, a, b, result) };
+    },
 };
 const DIV: FloatInstruction = {
   operation: plain(FloatCode.DIVIDE),
   ordinary:
     (format) =>
-    (c, [a, b]) =>
-      product(c, format, [a, b], format.lanes.div(a, b), [a]),
+    (c, [a, b]) => {
+      const result = c.let(format.lanes.div(a, b));
+      const unfit = unfitProduct(c, format, result, [a, b], [a]);
+      return { result, unfit, findInexact: () => inexactProduct(c, format, result, b, a) };
+    },
 };
 
 /** The root of a normal number is one. */
@@ -78,9 +90,9 @@ const SQRT: FloatInstruction = {
   ordinary:
     (format) =>
     (c, [a]) => {
-      const negative = format.lanes.lt(a, simd.zero);
-      const unfit = simd.or(notNormalOrZero(c, format, a), negative);
-      return { result: format.lanes.sqrt(a), unfit, inexact: 'any' };
+      const result = c.let(format.lanes.sqrt(a));
+      const unfit = simd.or(notNormalOrZero(c, format, a), format.lanes.lt(a, simd.zero));
+      return { result, unfit, findInexact: () => inexactProduct(c, format, result, result, a) };
     },
 };
 
@@ -125,7 +137,7 @@ const ADDSUB: FloatInstruction = {
   ordinary:
     (format) =>
     (c, [a, b]) =>
-      sum(c, format, a, b, format.lanes.add(a, simd.xor(b, evenSigns(format)))),
+      sum(c, format, a, simd.xor(b, evenSigns(format))),
 };
 
 const DP: FloatInstruction = {

@@ -63,12 +63,14 @@ function order(mnemonic: string, format: FloatFormat, quiet: boolean): Definitio
     const unfit = anyLane(simd.or(denormalOrNan(c, format, a), denormalOrNan(c, format, b)), true);
     const immediate = quiet ? 1 : 0;
     const operation = { code: FloatCode.ORDER, source, target: Element.INT32, count: 1, immediate };
-    askFloatUnit(c, unfit, operation, [[a], [b]], (part) => {
-      const flags = c.let(simd.i64x2.extract(part(0), 0));
-      const flag = (position: number): Value => w.and(w.shrU(flags, w.i64(position)), w.i64(1));
-      c.f.set(zero, flag(6));
-      c.f.set(parity, flag(2));
-      c.f.set(carry, flag(0));
+    c.if(unfit, () => {
+      askFloatUnit(c, operation, [[a], [b]], (part) => {
+        const flags = c.let(simd.i64x2.extract(part(0), 0));
+        const flag = (position: number): Value => w.and(w.shrU(flags, w.i64(position)), w.i64(1));
+        c.f.set(zero, flag(6));
+        c.f.set(parity, flag(2));
+        c.f.set(carry, flag(0));
+      });
     });
     c.flags.ordered(zero, parity, carry);
   });

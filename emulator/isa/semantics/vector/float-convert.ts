@@ -3,7 +3,6 @@ import { Conversion, Element, FloatCode, type FloatOperation } from '../../../fl
 import * as simd from '../../../wasm/simd';
 import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
-import { MXCSR } from '../../../engine/layout';
 import type { Context, OperandRef } from '../context';
 import type { Definition } from '../definition';
 import {
@@ -12,6 +11,7 @@ import {
   double,
   FORMATS,
   notClearlyNormal,
+  roundingIsDirected,
   single,
   splat,
   type FloatFormat,
@@ -134,14 +134,9 @@ function narrow(c: Context, parts: readonly Value[], operation: FloatOperation, 
       : {
           result: simd.shuffle(low.result, high.result, LOW_HALVES),
           unfit: low.unfit && high.unfit && simd.or(low.unfit, high.unfit),
-          inexact: both(low.inexact, high.inexact),
+          inexact: low.inexact && high.inexact && simd.or(low.inexact, high.inexact),
         };
   return settle(c, operation, [parts], [whole])[0];
-}
-
-function both(a: Ordinary['inexact'], b: Ordinary['inexact']): Ordinary['inexact'] {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a === 'any' || b === 'any' ? 'any' : simd.or(a, b);
 }
 
 function narrowing(
@@ -203,7 +198,6 @@ const fromMmxIntegers: readonly Definition[] = [
 const ROUND_MODES = ['nearest', 'floor', 'ceil', 'trunc'] as const;
 const ROUND_BY_MXCSR = 4;
 const ROUND_SUPPRESSES_PRECISION = 8;
-const RC = 0x6000;
 
 /** ROUNDPS and its kin; without a rounding mode of its own, to nearest if MXCSR says so. */
 const ROUND: FloatInstruction = {
@@ -218,7 +212,7 @@ const ROUND: FloatInstruction = {
       const inexact = format.lanes.ne(result, a);
       if (!(immediate & ROUND_SUPPRESSES_PRECISION)) return { result, unfit, inexact };
       if (!byMxcsr) return { result, unfit };
-      const directed = w.ne(w.and(w.load32(w.i32(0), MXCSR), w.i32(RC)), w.i32(0));
+      const directed = w.ne(roundingIsDirected(), w.i32(0));
       const otherwise = simd.and(inexact, i32x4.splat(w.sub(w.i32(0), directed)));
       return { result, unfit: simd.or(unfit, otherwise) };
     },

@@ -7,6 +7,8 @@ import { Element } from '../../../float-unit';
 import * as simd from '../../../wasm/simd';
 import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
+import { ValueType } from '../../../wasm/types';
+import { MXCSR } from '../../../engine/layout';
 import type { Context } from '../context';
 
 const { i32x4, i64x2, f32x4, f64x2 } = simd;
@@ -100,8 +102,31 @@ export function notClearlyNormal(c: Context, format: FloatFormat, x: Value): Val
 /** Bits of MXCSR that let a result be inexact: round to nearest, PE masked and set already. */
 const INEXACT_BITS = 0x7020;
 const INEXACT_ALLOWED = 0x1020;
+const ROUNDING = 0x6000;
 
-/** i32: not 0 unless an inexact result, rounded to nearest, changes nothing in MXCSR. */
-export function inexactMatters(mxcsr: Value): Value {
-  return w.ne(w.and(mxcsr, w.i32(INEXACT_BITS)), w.i32(INEXACT_ALLOWED));
+const mxcsr = (): Value => w.load32(w.i32(0), MXCSR);
+
+/** i32: 0 if an inexact result, rounded to nearest, changes nothing in MXCSR. */
+export const inexactMatters = (): Value => w.ne(w.and(mxcsr(), w.i32(INEXACT_BITS)), w.i32(INEXACT_ALLOWED));
+
+/** i32: 0 if MXCSR says to round to nearest. */
+export const roundingIsDirected = (): Value => w.and(mxcsr(), w.i32(ROUNDING));
+
+/** Lanes in which `result` is not the sum of `a` and `b` exactly; `b` may have been negated. */
+export function inexactSum(c: Context, format: FloatFormat, a: Value, b: Value, result: Value): Value {
+  const { inexactSums, inexactDoubleSums } = c.helper;
+  return maskFrom(format === single ? inexactSums : inexactDoubleSums, [a, b, result]);
 }
+
+/** Lanes in which `result` is not the product of `a` and `b` exactly, or not known to be it. */
+export function inexactProduct(c: Context, format: FloatFormat, a: Value, b: Value, result: Value): Value {
+  const { inexactProducts, inexactDoubleProducts } = c.helper;
+  return maskFrom(format === single ? inexactProducts : inexactDoubleProducts, [a, b, result]);
+}
+
+const maskFrom = (routine: number, values: readonly Value[]): Value => ({
+  kind: 'call',
+  type: ValueType.V128,
+  function: routine,
+  arguments: values,
+});

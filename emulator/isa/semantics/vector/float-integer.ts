@@ -1,6 +1,5 @@
 /** Conversions between floating-point numbers and integers in general registers (SDM vol. 1, section 11.4.1.6). */
 import { Conversion, Element, FloatCode } from '../../../float-unit';
-import { MXCSR } from '../../../engine/layout';
 import * as simd from '../../../wasm/simd';
 import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
@@ -27,12 +26,14 @@ function fromInteger(c: Context, format: FloatFormat, operand: OperandRef): Valu
   // Exact up to 2^24 or 2^53; beyond, it may be inexact.
   const exact = 1n << BigInt(format.fractionBits + 1);
   const large = w.gtU(w.add(value, w.i64(exact)), w.i64(2n * exact));
-  const needed = w.select(large, inexactMatters(w.load32(w.i32(0), MXCSR)), w.i32(0));
+  const needed = w.select(large, inexactMatters(), w.i32(0));
   const operation = {
     ...{ code: FloatCode.CONVERT, source: integerElement(size), target: format.element },
     ...{ count: 1, immediate: Conversion.BY_CONTROL },
   };
-  askFloatUnit(c, needed, operation, [[simd.i64x2.splat(value)]], (part) => c.f.set(result, part(0)));
+  c.if(needed, () => {
+    askFloatUnit(c, operation, [[simd.i64x2.splat(value)]], (part) => c.f.set(result, part(0)));
+  });
   return result;
 }
 
@@ -65,14 +66,16 @@ function toGeneral(format: FloatFormat, how: Conversion): Definition[] {
     const integer = c.f.slot(ValueType.I64);
     c.f.set(integer, bits === 64 ? truncate.i64F64S(whole) : w.extendU(truncate.i32F64S(whole)));
     const lowest = (mask: Value): Value => anyLane(mask, true);
-    const matters = w.select(lowest(inexact), inexactMatters(w.load32(w.i32(0), MXCSR)), w.i32(0));
+    const matters = w.select(lowest(inexact), inexactMatters(), w.i32(0));
     const operation = {
       ...{ code: FloatCode.CONVERT, source: format.element, target: integerElement(destination.size) },
       ...{ count: 1, immediate: how },
     };
-    askFloatUnit(c, w.or(lowest(unfit), matters), operation, [[operand]], (part) => {
-      const low = simd.i64x2.extract(part(0), 0);
-      c.f.set(integer, bits === 64 ? low : w.zeroExtend(low, 4));
+    c.if(w.or(lowest(unfit), matters), () => {
+      askFloatUnit(c, operation, [[operand]], (part) => {
+        const low = simd.i64x2.extract(part(0), 0);
+        c.f.set(integer, bits === 64 ? low : w.zeroExtend(low, 4));
+      });
     });
     c.write(destination, integer);
   };

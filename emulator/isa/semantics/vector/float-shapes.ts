@@ -4,14 +4,14 @@
  * instruction, in the legacy and the VEX encodings.
  */
 import { encodeOperation, type FloatOperation } from '../../../float-unit';
-import { FLOAT_OPERAND_BYTES, FLOAT_OPERANDS, FLOAT_RESULT, MXCSR } from '../../../engine/layout';
+import { FLOAT_OPERAND_BYTES, FLOAT_OPERANDS, FLOAT_RESULT } from '../../../engine/layout';
 import * as simd from '../../../wasm/simd';
 import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
 import { ValueType } from '../../../wasm/types';
 import type { Context, OperandRef } from '../context';
 import type { Definition } from '../definition';
-import { inexactMatters, type FloatFormat } from './float-format';
+import { inexactMatters, roundingIsDirected, type FloatFormat } from './float-format';
 import { defineVector, writeVex } from './shapes';
 
 const STATE = w.i32(0);
@@ -21,8 +21,10 @@ export interface Ordinary {
   readonly result: Value;
   /** Lanes in which it must not be done so. */
   readonly unfit?: Value;
-  /** Lanes that are inexact; 'any' if that is not known. */
-  readonly inexact?: Value | 'any';
+  /** Lanes that are inexact. */
+  readonly inexact?: Value;
+  /** The same, worked out only if it matters; with other rounding than to nearest the result may be another. */
+  readonly findInexact?: () => Value;
 }
 
 /** On 128 bits of each operand, evaluated. */
@@ -36,49 +38,54 @@ export function anyLane(mask: Value, scalar: boolean): Value {
   return scalar ? simd.i32x4.extract(mask, 0) : simd.anyTrue(mask);
 }
 
-const orAll = (values: readonly Value[], or: (a: Value, b: Value) => Value): Value | undefined =>
-  values.length === 0 ? undefined : values.reduce(or);
+/** i32: whether any lane is set in any of the masks. */
+function anyOf(masks: readonly Value[], scalar: boolean): Value {
+  return masks.length === 0 ? w.i32(0) : anyLane(masks.reduce(simd.or), scalar);
+}
 
-/** i32: whether the float unit has to do the operation. */
-function unfit(results: readonly Ordinary[], scalar: boolean): Value {
-  const masks = results.flatMap((result) => result.unfit ?? []);
+/** Runs `then` if the float unit has to do an operation that yields `results`. */
+function unlessOrdinary(c: Context, results: readonly Ordinary[], scalar: boolean, then: () => void): void {
+  const unfit = anyOf(
+    results.flatMap((result) => result.unfit ?? []),
+    scalar,
+  );
   const inexact = results.flatMap((result) => result.inexact ?? []);
-  const conditions: Value[] = [];
-  const maskOf = (lanes: readonly Value[]): Value[] => {
-    const all = orAll(lanes, simd.or);
-    return all ? [anyLane(all, scalar)] : [];
-  };
-  conditions.push(...maskOf(masks));
+  const finders = results.flatMap((result) => result.findInexact ?? []);
   if (inexact.length > 0) {
-    const matters = inexactMatters(w.load32(STATE, MXCSR));
-    const lanes = inexact.filter((value) => value !== 'any');
-    const known = lanes.length === inexact.length ? maskOf(lanes) : [];
-    // A scalar mask has all bits set, matters only the lowest.
-    conditions.push(known.length === 0 ? matters : w.select(known[0], matters, w.i32(0)));
-  }
-  return orAll(conditions, w.or) ?? w.i32(0);
+    const matters = w.select(anyOf(inexact, scalar), inexactMatters(), w.i32(0));
+    c.if(w.or(unfit, matters), then);
+  } else if (finders.length > 0) {
+    const known = c.let(unfit);
+    c.if(w.or(known, inexactMatters()), () => {
+      const found = w.or(
+        roundingIsDirected(),
+        anyOf(
+          finders.map((find) => find()),
+          scalar,
+        ),
+      );
+      c.if(w.or(known, found), then);
+    });
+  } else if (unfit.kind !== 'constant') c.if(unfit, then);
 }
 
 /**
- * Asks the float unit if `needed` (i32); `operands` are in 128-bit parts. `take` is given the places of the 128-bit parts
- * of the result. Leaves on an unmasked exception.
+ * Has the float unit carry out an operation; `operands` are in 128-bit parts. `take` is given the places of the 128-bit
+ * parts of the result. Leaves on an unmasked exception.
  */
 export function askFloatUnit(
   c: Context,
-  needed: Value,
   operation: FloatOperation,
   operands: readonly (readonly Value[])[],
   take: (part: (index: number) => Value) => void,
 ): void {
-  c.if(needed, () => {
-    operands.forEach((parts, i) => {
-      parts.forEach((part, half) => {
-        c.f.storeVector(STATE, FLOAT_OPERANDS + FLOAT_OPERAND_BYTES * i + 16 * half, part);
-      });
+  operands.forEach((parts, i) => {
+    parts.forEach((part, half) => {
+      c.f.storeVector(STATE, FLOAT_OPERANDS + FLOAT_OPERAND_BYTES * i + 16 * half, part);
     });
-    c.callOrLeave(c.helper.floatOperation, [w.i32(encodeOperation(operation))]);
-    take((index) => simd.load(STATE, FLOAT_RESULT + 16 * index));
   });
+  c.callOrLeave(c.helper.floatOperation, [w.i32(encodeOperation(operation))]);
+  take((index) => simd.load(STATE, FLOAT_RESULT + 16 * index));
 }
 
 /** Carries out an operation on all parts of its operands: ordinarily, else by the float unit. */
@@ -107,8 +114,8 @@ export function settle(
     c.f.set(place, result);
     return place;
   });
-  askFloatUnit(c, unfit(results, operation.count === 1), operation, operands, (part) => {
-    places.forEach((place, i) => c.f.set(place, part(i)));
+  unlessOrdinary(c, results, operation.count === 1, () => {
+    askFloatUnit(c, operation, operands, (part) => places.forEach((place, i) => c.f.set(place, part(i))));
   });
   return places;
 }
