@@ -53,7 +53,7 @@ function notePointers(cpu: Cpu, instruction: Instruction): void {
   const { base, selector } = segments[memory.segment];
   const based = !mode64 || memory.segment >= Seg.FS;
   extended.dataPointer = BigInt.asUintN(mode64 ? 64 : 32, cpu.operandAddress - (based ? base : 0n));
-  extended.dataSelector = mode64 ? 0 : selector;
+  extended.dataSelector = selector;
 }
 
 const opcodes = new WeakMap<Instruction, number>();

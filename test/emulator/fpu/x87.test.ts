@@ -127,6 +127,19 @@ describe('x87 unit', () => {
   });
 });
 
+describe('x87 data pointer in 64-bit mode', () => {
+  it('comes with the selector of the segment, though its base counts for nothing', () => {
+    const cpu = withOperand(longModeCpu());
+    const { extended, segments } = cpu.state;
+    segments[Seg.DS].selector = 0x2b;
+    segments[Seg.SS].selector = 0x18;
+    execute(cpu, FADD_M32);
+    assert.deepEqual([extended.dataPointer, extended.dataSelector], [BigInt(OPERAND), 0x2b]);
+    execute(cpu, [0xd8, 0x04, 0x24]);
+    assert.equal(extended.dataSelector, 0x18, 'an operand based on RSP');
+  });
+});
+
 describe('x87 environment', () => {
   const words = (cpu: TestCpu, count: number): number[] =>
     Array.from({ length: count }, (_, i) => cpu.memory.readU16(OPERAND + 2 * i));
