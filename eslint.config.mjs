@@ -53,6 +53,11 @@ export default tseslint.config(
         { allowNumber: true, allowBoolean: true, allow: [] },
       ],
       '@typescript-eslint/no-unnecessary-type-assertion': 'error',
+      // Exceptions of the guest are no errors of the emulator.
+      '@typescript-eslint/only-throw-error': [
+        'error',
+        { allow: [{ from: 'file', name: ['GuestException', 'DebugFault', 'NestedException'] }] },
+      ],
       eqeqeq: 'error',
     },
   },

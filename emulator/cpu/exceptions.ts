@@ -25,16 +25,15 @@ export const enum Vector {
 
 /**
  * Thrown by an architectural routine or a memory access. The instruction did not complete: RIP still points at it
- * (fault class). Traps do not use this: they are delivered after the instruction.
+ * (fault class). Traps do not use this: they are delivered after the instruction. It is no `Error`: nothing went wrong in
+ * the emulator, and making the stack trace of an `Error` takes longer than delivering a page fault.
  */
-export class GuestException extends Error {
+export class GuestException {
   constructor(
     readonly vector: number,
     /** For the vectors that push one: DF, TS, NP, SS, GP, PF, AC, CP; else undefined. */
     readonly errorCode?: number,
     /** CR2, for #PF. */
     readonly faultAddress?: bigint,
-  ) {
-    super(`guest exception ${vector}`);
-  }
+  ) {}
 }

@@ -80,12 +80,12 @@ export class BulkString {
   }
 
   private fill(at: number, length: number, size: number): void {
-    const pattern = new Uint8Array(this.u32.buffer, 8 * Gpr.RAX, size);
-    if (size === 1 || pattern.every((byte) => byte === pattern[0])) {
-      this.bytes.fill(pattern[0], at, at + length);
-      return;
+    const { bytes } = this;
+    for (let i = 0; i < size; i++) bytes[at + i] = bytes[layout.GPR + 8 * Gpr.RAX + i];
+    // What is there already doubles each time.
+    for (let done = size; done < length; done *= 2) {
+      bytes.copyWithin(at + done, at, at + Math.min(done, length - done));
     }
-    for (let i = 0; i < length; i += size) this.bytes.set(pattern, at + i);
   }
 
   /** Adds to a register; with 32-bit addresses the upper half is cleared. */
