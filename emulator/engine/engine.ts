@@ -383,6 +383,8 @@ export class Engine {
     const { rip } = this.state;
     if (this.stopOn.exceptions.has(vector) && this.exceptionSeenAt !== rip) {
       this.exceptionSeenAt = rip;
+      // The instruction will be executed once more, still in the shadow of STI.
+      if (this.state.stiBlocking) this.state.interruptShadow = 'sti';
       return { reason: 'exception', vector, errorCode, faultAddress };
     }
     this.exceptionSeenAt = undefined;

@@ -11,10 +11,12 @@ import {
   CODE64,
   exceptionOf,
   execute,
+  gate32,
   gate64,
   KERNEL_CS,
   longModeCpu,
   PD,
+  protectedModeCpu,
   PT,
   register,
   setLevel,
@@ -501,6 +503,74 @@ describe('Shadow stacks', () => {
       execute(cpu, 'IRET');
       assert.equal(state.cet.ssp, KERNEL_TOKEN - 0x20n);
       assert.equal(shadow(cpu, IST_TOKEN), IST_TOKEN);
+    });
+
+    it('SYSENTER and SYSEXIT do as SYSCALL and SYSRET', () => {
+      const cpu = cetCpu(3);
+      const { state } = cpu;
+      [state.sysenterCs, state.sysenterEip, state.sysenterEsp] = [BigInt(KERNEL_CS), 0x12000n, 0x1f000n];
+      execute(cpu, 'SYSENTER');
+      assert.deepEqual([state.cet.privilegeSsp[3], state.cet.ssp], [USER_TOP, 0n]);
+      execute(cpu, 'SYSEXIT');
+      assert.equal(state.cet.ssp, USER_TOP);
+    });
+
+    it('a call gate to ring 0 takes its stack, a far RET goes back', () => {
+      const cpu = cetCpu(3);
+      const { state, memory } = cpu;
+      writeGdt(cpu, 0x50, BigInt(KERNEL_CS << 16) | 0x6000n | (0xec00n << 32n) | (1n << 48n));
+      writeGdt(cpu, 0x58, 0n);
+      memory.writeU64(0x60100, 0n);
+      memory.writeU64(0x60108, 0x53n);
+      state.cet.ssp = USER_TOP - 0x10n;
+      executeAt(cpu, 'CALL_FAR', 0x60100n);
+      assert.deepEqual([state.cpl, state.rip, state.cet.ssp], [0, 0x16000n, KERNEL_TOKEN]);
+      assert.equal(shadow(cpu, KERNEL_TOKEN), KERNEL_TOKEN | 1n);
+      execute(cpu, 'RET_FAR');
+      assert.deepEqual([state.cpl, state.cet.ssp], [3, USER_TOP - 0x10n]);
+      assert.equal(shadow(cpu, KERNEL_TOKEN), KERNEL_TOKEN);
+    });
+
+    it('a far JMP or CALL to compatibility mode needs an SSP below 4 GiB', () => {
+      const cpu = cetCpu(3);
+      cpu.memory.writeU64(0x60100, 0x16000n);
+      cpu.memory.writeU64(0x60108, BigInt(USER_CS32));
+      cpu.state.cet.ssp = 0x1_0000_0000n + USER_TOP;
+      for (const mnemonic of ['JMP_FAR', 'CALL_FAR'])
+        assert.equal(
+          exceptionOf(() => executeAt(cpu, mnemonic, 0x60100n)),
+          '13(0)',
+          mnemonic,
+        );
+      cpu.state.cet.ssp = USER_TOP;
+      executeAt(cpu, 'JMP_FAR', 0x60100n);
+      assert.equal(cpu.state.mode64, false);
+    });
+
+    it('virtual-8086 mode has none: it cannot be entered while ring 3 has, and leaves by the stack of ring 0', () => {
+      const cpu = protectedModeCpu('intel,+cet_ss');
+      const { state, memory } = cpu;
+      state.cr0 |= 0x10000;
+      state.cr4 |= Number(CR4_CET);
+      state.cet.supervisor = 1n;
+      state.cet.ssp = KERNEL_TOKEN;
+      state.cet.privilegeSsp[0] = KERNEL_TOKEN;
+      memory.writeU64(Number(KERNEL_TOKEN), KERNEL_TOKEN | 1n);
+      const frame = [0x100, 0x1000, 0x23202, 0xf000, 0x2000, 0, 0, 0, 0];
+      frame.forEach((value, i) => memory.writeU32(0x1f000 + 4 * i, value));
+      state.cet.user = 1n;
+      assert.equal(
+        exceptionOf(() => execute(cpu, 'IRET', { operandSize: 4 })),
+        '13(0)',
+      );
+      state.cet.user = 0n;
+      execute(cpu, 'IRET', { operandSize: 4 });
+      assert.equal(state.virtual8086, true);
+      assert.equal(shadow(cpu, KERNEL_TOKEN), KERNEL_TOKEN, 'given back');
+      gate32(cpu, 6, 0x14000);
+      deliverException(cpu, new GuestException(6));
+      assert.equal(state.cet.ssp, KERNEL_TOKEN);
+      assert.equal(shadow(cpu, KERNEL_TOKEN), KERNEL_TOKEN | 1n);
     });
 
     it('far CALL and RET at one level push and compare a frame', () => {
