@@ -24,7 +24,7 @@ export class BulkString {
     linear: WebAssembly.Memory,
   ) {
     this.bytes = new Uint8Array(linear.buffer);
-    this.u32 = new Uint32Array(linear.buffer, 0, 64);
+    this.u32 = new Uint32Array(linear.buffer);
   }
 
   /**
@@ -74,9 +74,21 @@ export class BulkString {
       low = Number(va & 0xffffffffn);
       high = Number(va >> 32n);
     }
+    const known = this.known(high, low, (access & PageAccess.WRITE) !== 0);
+    if (known >= 0) return known;
     if (!isCanonicalHigh(state, high)) return -1;
     if (!paging.walk(high | 0, low | 0, access | (state.cpl === 3 ? PageAccess.USER : 0))) return -1;
     return memory.contains(paging.page, PAGE_BYTES) ? paging.page + (low & (PAGE_BYTES - 1)) : -1;
+  }
+
+  /** Physical address as the TLB has it for generated code, or -1. */
+  private known(high: number, low: number, write: boolean): number {
+    const table = this.u32[layout.TLB_BASE >> 2] + (write ? layout.TLB_ENTRIES * layout.TLB_ENTRY_BYTES : 0);
+    const index = (low >>> 12) & (layout.TLB_ENTRIES - 1);
+    const entry = (table + index * layout.TLB_ENTRY_BYTES) >> 2;
+    const offset = low & (PAGE_BYTES - 1);
+    if (this.u32[entry] !== (low - offset) >>> 0 || this.u32[entry + 1] !== high >>> 0) return -1;
+    return this.u32[entry + 2] - layout.RAM + offset;
   }
 
   private fill(at: number, length: number, size: number): void {
@@ -88,9 +100,12 @@ export class BulkString {
     }
   }
 
-  /** Adds to a register; with 32-bit addresses the upper half is cleared. */
+  /** Adds to a register, less than 2^32; with 32-bit addresses the upper half is cleared. */
   private add(register: Gpr, addressSize: number, delta: number): void {
-    const { gpr } = this.cpu.state;
-    gpr[register] = BigInt.asUintN(8 * addressSize, gpr[register] + BigInt(delta));
+    const sum = this.u32[2 * register] + delta;
+    this.u32[2 * register] = sum;
+    if (addressSize === 4) this.u32[2 * register + 1] = 0;
+    else if (sum < 0) this.u32[2 * register + 1]--;
+    else if (sum >= 2 ** 32) this.u32[2 * register + 1]++;
   }
 }
