@@ -269,8 +269,8 @@ export abstract class Context {
   /** Loads 16 or 32 bytes of guest memory at a linear address. */
   loadVector(va: Value, bytes: 16 | 32, aligned: boolean): Value[] {
     const linear = this.let(va);
-    const host = this.hostAddress(linear, bytes, false);
     if (aligned) this.requireAligned(linear, bytes);
+    const host = this.hostAddress(linear, bytes, false);
     const low = this.let(simd.load(host, 0));
     return bytes === 16 ? [low] : [low, this.let(simd.load(host, 16))];
   }
@@ -280,14 +280,14 @@ export abstract class Context {
     const held = values.map((value) => this.let(value));
     const linear = this.let(va);
     const bytes = held.length === 1 ? 16 : 32;
-    const host = this.hostAddress(linear, bytes, true);
     if (aligned) this.requireAligned(linear, bytes);
+    const host = this.hostAddress(linear, bytes, true);
     held.forEach((value, i) => this.f.storeVector(host, 16 * i, value));
     this.commit(host);
   }
 
-  /** After the translation: of both faults processors report the one of the page. */
-  private requireAligned(va: Value, bytes: number): void {
+  /** #GP(0) if an address is not a multiple of `bytes`; before the translation: of both faults processors report this one. */
+  requireAligned(va: Value, bytes: number): void {
     this.f.if(w.wrap(w.and(va, w.i64(bytes - 1))), () => this.raise(Vector.GP));
   }
 
