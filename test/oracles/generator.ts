@@ -65,6 +65,12 @@ function alignmentOf(group: Group, size: number): number {
   return size >= 16 ? Math.min(size, 32) : 1;
 }
 
+/** Where in the window an address lies, if it does. */
+function windowOffset(va: bigint): number | undefined {
+  const offsets = [WINDOW, LOW_WINDOW].map((window) => Number(BigInt.asUintN(32, va)) - window);
+  return offsets.find((offset) => offset >= 0 && offset < WINDOW_BYTES);
+}
+
 const formsKey = (group: Group, compatibility: boolean): string => `${group} ${compatibility ? 32 : 64}`;
 
 function append(lists: Map<string, Encoding[]>, key: string, encoding: Encoding): void {
@@ -318,9 +324,9 @@ export class Generator {
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     if (memory?.kind === 'memory') {
       const at = this.operandTarget(window, draft.group, instruction, memory.size);
-      this.reach(test, draft, memory, at);
+      const reached = this.reach(test, draft, memory, at);
       this.patch(test, at - window, contents);
-      test.operandOffset = at - window;
+      test.operandOffset = windowOffset(reached);
     }
     const gather = instruction.operands.find((operand) => operand.kind === 'gather');
     if (gather?.kind === 'gather') this.reachElements(test, gather, instruction);
@@ -383,21 +389,25 @@ export class Generator {
     if (random.chance(50)) test.gpr[Gpr.RAX] = new DataView(pattern.buffer).getBigUint64(8, true);
   }
 
-  /** Makes the memory operand refer to `at` by a change of its base register, or of the displacement. */
-  private reach(test: Case, draft: Draft, memory: MemoryOperand, at: number): void {
+  /**
+   * Makes the memory operand refer to `at` by a change of its base register, or of the displacement; at times to anywhere
+   * else. Tells where.
+   */
+  private reach(test: Case, draft: Draft, memory: MemoryOperand, at: number): bigint {
     const { random } = this;
     const { gpr } = test;
     const { instruction } = draft;
     const { base, index, scale, displacement } = memory;
     const bits = 8 * instruction.addressSize;
-    let target = BigInt(at);
-    if (!test.compatibility && memory.segment === Seg.FS) target -= test.fsBase;
-    if (!test.compatibility && memory.segment === Seg.GS) target -= test.gsBase;
+    let segmentBase = 0n;
+    if (!test.compatibility && memory.segment === Seg.FS) segmentBase = test.fsBase;
+    if (!test.compatibility && memory.segment === Seg.GS) segmentBase = test.gsBase;
+    let target = BigInt(at) - segmentBase;
     const operand = instruction.operands.at(1);
     // Where such an operand lies cannot be arranged; the EPYC at hand wants even its offset in FS or GS canonical.
     if (BIT_TESTS.has(instruction.mnemonic) && operand?.kind === 'register' && operand.register === base) {
       gpr[base] = this.upper(instruction.addressSize, WINDOW);
-      return;
+      return BigInt(WINDOW);
     }
     if (BIT_TESTS.has(instruction.mnemonic) && operand?.kind === 'register' && operand.register !== base) {
       // Bit offsets of some thousands, or any, reckoned back to where the operand begins.
@@ -406,7 +416,9 @@ export class Generator {
       target -= (offset >> BigInt(Math.log2(8 * operand.size))) * BigInt(operand.size);
     }
     if (instruction.mnemonic === 'XLAT') target -= gpr[Gpr.RAX] & 0xffn;
-    if (random.chance(2)) target = random.operand();
+    const elsewhere = random.chance(2);
+    if (elsewhere) target = random.operand();
+    const reached = elsewhere ? target + segmentBase : BigInt(at);
     const set = (register: number, value: bigint): void => {
       const low = BigInt.asUintN(bits, value);
       const keep = bits < 64 && random.chance(50);
@@ -425,6 +437,7 @@ export class Generator {
       const scaled = index >= 0 ? gpr[index] << BigInt(scale) : 0n;
       set(base, target - displacement - scaled);
     }
+    return reached;
   }
 
   /** Makes a gather take its elements from around the middle of the window. */

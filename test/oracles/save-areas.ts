@@ -76,5 +76,7 @@ export function xsaveArea(random: Random): Uint8Array {
     if (random.chance(50)) area[XSTATE_BV_AT + random.pick([0, 1, 7])] |= random.pick([0x08, 0x10]);
     else area[XSTATE_BV_AT + random.below(HEADER_BYTES)] |= 1 << random.below(8);
   }
+  // What the emulator lacks but the processor may have: the components of AVX-512.
+  for (const at of [XSTATE_BV_AT, XCOMP_BV_AT]) area[at] &= ~0xe0;
   return area;
 }

@@ -42,7 +42,8 @@ export class Silicon {
     const input = Buffer.alloc(cases.reduce((sum, test) => sum + encodedBytes(test), 0));
     let end = 0;
     for (const test of cases) end = encodeCase(test, input, end);
-    const { stdout } = spawnSync(this.harness, { input, maxBuffer: 1 << 30, timeout: 60_000 });
+    const { stdout, error } = spawnSync(this.harness, { input, maxBuffer: 1 << 30, timeout: 60_000 });
+    if (error) throw error;
     const outcomes: Outcome[] = [];
     for (let at = 0; at + RESULT_BYTES <= stdout.length;) {
       const [outcome, next] = decodeResult(stdout, at, cases[outcomes.length].extended !== undefined);
