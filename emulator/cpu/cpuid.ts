@@ -132,7 +132,18 @@ export interface CpuModel {
 const COMMON: readonly Feature[] = [
   ...(['VME', 'DE', 'PSE', 'TSC', 'MSR', 'PAE', 'CX8', 'SEP', 'MTRR', 'PGE', 'CMOV', 'PAT', 'PSE36', 'CLFSH'] as const),
   ...(['CX16', 'POPCNT', 'LAHF64', 'PREFETCHW', 'SYSCALL', 'NX', 'RDTSCP', 'LM', 'INVARIANT_TSC'] as const),
+  ...(['FPU', 'MMX', 'FXSR', 'SSE', 'SSE2', 'SSE3', 'SSSE3', 'SSE4_1', 'SSE4_2'] as const),
 ];
+
+/** Vector extensions of both Skylake and Zen; their AVX is left to those who ask for it with `+x86-64-v3`. */
+const CRYPTOGRAPHY: readonly Feature[] = ['AES', 'PCLMULQDQ'];
+const EXTENDED_STATE: readonly Feature[] = ['XSAVE', 'XSAVEOPT', 'XSAVEC', 'XGETBV1', 'XSAVES'];
+
+/** What the levels of the System V ABI for x86-64 (section 3.1.1) add to those before them, as far as CPUID tells. */
+export const ABI_LEVELS = {
+  'x86-64-v2': ['CX16', 'LAHF64', 'POPCNT', 'SSE3', 'SSE4_1', 'SSE4_2', 'SSSE3'],
+  'x86-64-v3': ['AVX', 'AVX2', 'BMI1', 'BMI2', 'F16C', 'FMA', 'LZCNT', 'MOVBE', 'XSAVE'],
+} as const satisfies Record<string, readonly Feature[]>;
 
 /** Bit and carry extensions of both Skylake and Zen. */
 const INTEGER_EXTENSIONS: readonly Feature[] = ['BMI1', 'BMI2', 'ADX', 'MOVBE', 'LZCNT', 'CLFLUSHOPT'];
@@ -153,6 +164,8 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
     features: new Set<Feature>([
       ...COMMON,
       ...INTEGER_EXTENSIONS,
+      ...CRYPTOGRAPHY,
+      ...EXTENDED_STATE,
       ...(['PCID', 'FSGSBASE', 'SMEP', 'ERMS', 'INVPCID', 'SMAP', 'UMIP', 'PDPE1GB'] as const),
       ...(['RDRAND', 'RDSEED'] as const),
       ...(['MD_CLEAR', 'IBRS_IBPB', 'STIBP', 'SSBD'] as const),
@@ -171,7 +184,9 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
     nullSelectorClearsBase: false,
     features: new Set<Feature>([
       ...COMMON,
-      ...(['FSGSBASE', 'SMEP', 'SMAP', 'PDPE1GB', 'AMD_IBPB', 'RDRAND', 'RDSEED'] as const),
+      ...CRYPTOGRAPHY,
+      ...EXTENDED_STATE,
+      ...(['FSGSBASE', 'SMEP', 'SMAP', 'PDPE1GB', 'AMD_IBPB', 'RDRAND', 'RDSEED', 'SHA'] as const),
     ]),
   },
   generic: {

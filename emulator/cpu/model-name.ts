@@ -1,8 +1,8 @@
 /**
  * CPU models as a user names them: a base model, then features to add or take away, as in `intel,+FRED,-SMAP`. Names of
- * features are those of the manuals, in either case, with `-` for `_` where one likes.
+ * features are those of the manuals, in either case, with `-` for `_` where one likes; `x86-64-v3` stands for all of that level.
  */
-import { CPU_MODELS, type CpuModel, type Feature, featureNames } from './cpuid';
+import { ABI_LEVELS, CPU_MODELS, type CpuModel, type Feature, featureNames } from './cpuid';
 
 /** The text names no CPU model. The message is a full sentence; the parts are for those who would say it otherwise. */
 export class CpuModelError extends Error {
@@ -18,10 +18,32 @@ export class CpuModelError extends Error {
   }
 }
 
+const levelNames = Object.keys(ABI_LEVELS) as (keyof typeof ABI_LEVELS)[];
+
 /** Features that the manuals let nobody have without others: these come along with `+` and go with `-` of the other. */
 const NEEDS: Readonly<Partial<Record<Feature, readonly Feature[]>>> = {
   // FRED specification, section 2.1: a processor that enumerates FRED enumerates LKGS as well.
   FRED: ['LKGS'],
+  MMX: ['FPU'],
+  FXSR: ['FPU'],
+  SSE: ['FXSR', 'MMX'],
+  SSE2: ['SSE'],
+  SSE3: ['SSE2'],
+  SSSE3: ['SSE3'],
+  SSE4_1: ['SSSE3'],
+  SSE4_2: ['SSE4_1'],
+  AES: ['SSE2'],
+  PCLMULQDQ: ['SSE2'],
+  SHA: ['SSE2'],
+  GFNI: ['SSE2'],
+  XSAVEOPT: ['XSAVE'],
+  XSAVEC: ['XSAVE'],
+  XGETBV1: ['XSAVE'],
+  XSAVES: ['XSAVEC'],
+  AVX: ['XSAVE', 'SSE4_2'],
+  AVX2: ['AVX'],
+  F16C: ['AVX'],
+  FMA: ['AVX'],
 };
 
 /** The model `text` names. Throws CpuModelError. */
@@ -40,14 +62,16 @@ export function parseCpuModel(text: string): CpuModel {
   if (changes.length === 0) return base;
   const features = new Set(base.features);
   for (const change of changes) {
-    const feature = parseFeature(change);
-    if (change.startsWith('+')) add(features, feature);
-    else remove(features, feature);
+    for (const feature of parseFeatures(change)) {
+      if (change.startsWith('+')) add(features, feature);
+      else remove(features, feature);
+    }
   }
   return { ...base, name: [name, ...changes].join(','), features };
 }
 
-function parseFeature(change: string): Feature {
+/** The feature of a change, or those of a level. */
+function parseFeatures(change: string): readonly Feature[] {
   if (!/^[+-]/.test(change)) {
     const forms = [`+${change}`, `-${change}`];
     throw new CpuModelError(
@@ -59,12 +83,14 @@ function parseFeature(change: string): Feature {
   }
   const asked = change.slice(1).toUpperCase().replaceAll('-', '_');
   const feature = featureNames.find((known) => known.toUpperCase() === asked);
-  if (feature) return feature;
+  if (feature) return [feature];
+  const level = levelNames.find((known) => known === change.slice(1).toLowerCase());
+  if (level) return ABI_LEVELS[level];
   throw new CpuModelError(
-    `Unknown CPU feature "${change.slice(1)}". Choose among: ${featureNames.join(', ')}.`,
+    `Unknown CPU feature "${change.slice(1)}". Choose among: ${[...levelNames, ...featureNames].join(', ')}.`,
     change.slice(1),
     'feature',
-    featureNames,
+    [...levelNames, ...featureNames],
   );
 }
 

@@ -45,7 +45,9 @@
 #define AT_NULL                 0
 #define AT_PAGESZ               6
 #define AT_ENTRY                9
+#define AT_RANDOM               25
+#define AT_RANDOM_SIZE          16
 #define AT_SYSINFO              32              /* the entry of vdso32.S */
-#define AUXV_PAIRS              4
+#define AUXV_PAIRS              5
 
 #endif

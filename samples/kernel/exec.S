@@ -416,13 +416,26 @@ SYM_FUNC_START_LOCAL(setup_stack)
 	movq	$arguments, %rsi
 	call	copy_to_user
 
+	/* 16 bytes that a C library takes for random: the time, twice. */
+	rdtsc
+	shlq	$32, %rdx
+	orq	%rdx, %rax
+	pushq	%rax
+	pushq	%rax
+	leaq	-AT_RANDOM_SIZE(%rbp), %rdi
+	movq	%rdi, random_bytes
+	movq	%rsp, %rsi
+	movl	$AT_RANDOM_SIZE, %edx
+	call	copy_to_user
+	addq	$AT_RANDOM_SIZE, %rsp
+
 	/* argc, the two lists with their ends, auxv: so many words; RSP on 16 bytes. */
 	movl	word_size, %r13d
 	movl	arguments_count, %eax
 	addl	environment_count, %eax
 	addl	$(3 + 2 * AUXV_PAIRS), %eax
 	imull	%r13d, %eax
-	movq	%rbp, %r14
+	movq	random_bytes, %r14
 	subq	%rax, %r14
 	andq	$-16, %r14
 	movq	%r14, %r12
@@ -446,6 +459,7 @@ SYM_FUNC_START_LOCAL(setup_stack)
 .endm
 	AUXV	AT_PAGESZ, $PAGE_SIZE
 	AUXV	AT_ENTRY, program_entry
+	AUXV	AT_RANDOM, random_bytes
 	AUXV	AT_SYSINFO, sysinfo
 	AUXV	AT_NULL, $0
 
@@ -526,6 +540,8 @@ program_entry:
 stack_top:
 	.skip	8
 sysinfo:
+	.skip	8
+random_bytes:
 	.skip	8
 program_cs:
 	.skip	4

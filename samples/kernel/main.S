@@ -11,6 +11,7 @@ SYM_FUNC_START(start_kernel)
 	call	cpu_init		/* GDT, IDT, TSS, GS: exceptions are reported from here on */
 	call	init_8259A		/* no device interrupts */
 	call	cpu_features_init	/* SMEP, SMAP, PCID, where the processor has them */
+	call	fpu_init		/* x87, SSE and AVX, for the program */
 	call	syscall_init		/* the MSRs of SYSCALL and SYSENTER */
 	call	run_init_process	/* load the program and go to ring 3 */
 	ud2				/* which has no way back to here */

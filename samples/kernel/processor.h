@@ -13,9 +13,17 @@
 #define X86_CR0_WP              0x00010000      /* read-only holds in ring 0 too */
 #define X86_CR0_PG              0x80000000      /* paging */
 #define X86_CR4_PAE             0x00000020      /* 8-byte page-table entries */
+#define X86_CR4_OSFXSR          0x00000200      /* SSE instructions exist */
+#define X86_CR4_OSXMMEXCPT      0x00000400      /* SSE errors as #XM */
 #define X86_CR4_PCIDE           0x00020000      /* CR3 bits 0..11 name a PCID */
+#define X86_CR4_OSXSAVE         0x00040000      /* XCR0 says which state there is */
 #define X86_CR4_SMEP            0x00100000      /* ring 0 may not execute user pages */
 #define X86_CR4_SMAP            0x00200000      /* ring 0 may not touch them, unless EFLAGS.AC */
+
+/* XCR0: vector state that programs may use */
+#define XFEATURE_FP             0x1
+#define XFEATURE_SSE            0x2
+#define XFEATURE_YMM            0x4
 
 /* RFLAGS */
 #define X86_EFLAGS_CF           0x00000001

@@ -7,6 +7,9 @@
 #include "calling.h"
 
 #define CPUID_1_ECX_PCID        17
+#define CPUID_1_ECX_XSAVE       26
+#define CPUID_1_ECX_AVX         28
+#define CPUID_1_EDX_FXSR        24
 #define CPUID_7_EBX_SMEP        7
 #define CPUID_7_EBX_SMAP        20
 
@@ -105,6 +108,42 @@ SYM_FUNC_START(cpu_features_init)
 	popq	%rbx
 	ret
 SYM_FUNC_END(cpu_features_init)
+
+/*
+ * fpu_init - let programs use x87, SSE and, where the processor has it, AVX.
+ *
+ * There is one program and the kernel uses no vector registers, so nobody has to
+ * save them: they are the program's all the time, through every system call.
+ */
+SYM_FUNC_START(fpu_init)
+	pushq	%rbx				/* CPUID writes it */
+	movl	$1, %eax
+	xorl	%ecx, %ecx
+	cpuid
+	btl	$CPUID_1_EDX_FXSR, %edx
+	jnc	.Lno_fxsr
+	fninit
+	movq	%cr4, %rax
+	orq	$(X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT), %rax
+	movq	%rax, %cr4
+
+	/* AVX needs the operating system's word, given in XCR0. */
+	btl	$CPUID_1_ECX_XSAVE, %ecx
+	jnc	.Lno_fxsr
+	orq	$X86_CR4_OSXSAVE, %rax
+	movq	%rax, %cr4
+	movl	$(XFEATURE_FP | XFEATURE_SSE), %eax
+	btl	$CPUID_1_ECX_AVX, %ecx
+	jnc	.Lno_avx
+	orl	$XFEATURE_YMM, %eax
+.Lno_avx:
+	xorl	%ecx, %ecx			/* XCR0 */
+	xorl	%edx, %edx
+	xsetbv
+.Lno_fxsr:
+	popq	%rbx
+	ret
+SYM_FUNC_END(fpu_init)
 
 /*
  * idt_init - write the gates listed in idt_table.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CPU_MODELS, cpuid } from '../../../emulator/cpu/cpuid';
+import { parseCpuModel } from '../../../emulator/cpu/model-name';
 import { Gpr } from '../../../emulator/isa/instruction';
 import { CODE32, execute, longModeCpu, setLevel } from './support';
 
@@ -50,10 +51,33 @@ describe('CPUID', () => {
     assert.deepEqual(cpuid(cpu, 0x12345, 0), cpuid(cpu, 0xd, 0));
   });
 
-  it('claims no SSE while there is none', () => {
+  it('has the level x86-64-v2 on every model, and v3 where it is asked for', () => {
+    const leaf1 = { sse3: 0, ssse3: 9, cx16: 13, sse41: 19, sse42: 20, popcnt: 23 };
     for (const name of Object.keys(CPU_MODELS)) {
-      assert.equal(cpuid(longModeCpu(name), 1, 0).edx & (7 << 24), 0);
+      const { ecx, edx } = cpuid(longModeCpu(name), 1, 0);
+      for (const [feature, bit] of Object.entries(leaf1)) assert.ok((ecx >> bit) & 1, `${name}: ${feature}`);
+      for (const bit of [0, 23, 24, 25, 26]) assert.ok((edx >> bit) & 1, `${name}: leaf 1 EDX ${bit}`);
+      assert.equal(ecx & (1 << 28), 0, `${name}: AVX`);
+      const v3 = parseCpuModel(`${name},+x86-64-v3`);
+      for (const feature of ['AVX', 'AVX2', 'BMI1', 'BMI2', 'F16C', 'FMA', 'LZCNT', 'MOVBE', 'XSAVE'] as const) {
+        assert.ok(v3.features.has(feature), `${v3.name}: ${feature}`);
+      }
     }
+  });
+
+  it('takes away with a feature whatever needs it', () => {
+    const { features } = parseCpuModel('intel,+x86-64-v3,-sse2');
+    for (const gone of ['SSE2', 'SSE4_2', 'AES', 'AVX', 'AVX2', 'FMA'] as const) assert.ok(!features.has(gone), gone);
+    assert.ok(features.has('SSE') && features.has('XSAVE'));
+  });
+
+  it('tells the size of the XSAVE area in leaf 0Dh', () => {
+    const cpu = longModeCpu('intel,+x86-64-v3');
+    assert.deepEqual(cpuid(cpu, 0xd, 0), { eax: 7, ebx: 576, ecx: 832, edx: 0 });
+    cpu.state.xcr0 = 7n;
+    assert.equal(cpuid(cpu, 0xd, 0).ebx, 832);
+    assert.equal(cpuid(cpu, 0xd, 1).eax, 0xf);
+    assert.deepEqual(cpuid(cpu, 0xd, 2), { eax: 256, ebx: 576, ecx: 0, edx: 0 });
   });
 
   it('writes all four registers, upper halves cleared', () => {
