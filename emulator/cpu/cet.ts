@@ -23,6 +23,11 @@ export function controlProtection(code: ControlProtection): never {
   throw new GuestException(Vector.CP, code);
 }
 
+/** CR4.CET: what is done for control-flow enforcement need not be looked at without it. */
+export function controlFlowEnforced(state: CpuState): boolean {
+  return (state.cr4 & Cr4.CET) !== 0;
+}
+
 /** IA32_U_CET or IA32_S_CET, low half, by privilege level; 0 if control-flow enforcement is off. */
 function protectedModeControls(state: CpuState, cpl: number): number {
   if (!(state.cr4 & Cr4.CET) || !state.protectedMode) return 0;
@@ -31,7 +36,7 @@ function protectedModeControls(state: CpuState, cpl: number): number {
 
 /** The same for the mode the processor is in: virtual-8086 mode has none of it. */
 function controls(state: CpuState, cpl: number): number {
-  return state.flag(Flag.VM) ? 0 : protectedModeControls(state, cpl);
+  return !(state.cr4 & Cr4.CET) || state.flag(Flag.VM) ? 0 : protectedModeControls(state, cpl);
 }
 
 /** ShadowStackEnabled of the manual's pseudo-code. */

@@ -136,7 +136,7 @@ function userSegments(
   cs: number,
   ss: number,
   { rip }: ReturnState,
-): { readonly mode64: boolean; load(): void } {
+): { readonly mode64: boolean; readonly load: () => void } {
   const { state } = cpu;
   const { segments } = state;
   const base = userSelector(state.star);

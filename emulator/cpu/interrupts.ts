@@ -2,7 +2,7 @@
  * Delivery of exceptions and interrupts through the IDT (SDM vol. 3, chapter 6; vol. 2, INT n, "Operation").
  */
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
-import { trackFarTransfer } from './cet';
+import { controlFlowEnforced, trackFarTransfer } from './cet';
 import type { Cpu } from './cpu';
 import { isRegisterGuard, recordDebugException, requestedBreakpoints } from './debug';
 import { GuestException, Vector } from './exceptions';
@@ -25,7 +25,14 @@ import {
   markAccessed,
   SystemType,
 } from './segmentation';
-import { enterInnerLevel, enterSameLevel, farReturn, readInterruptSsp, type ShadowEntry } from './shadow-stack';
+import {
+  enterInnerLevel,
+  enterSameLevel,
+  farReturn,
+  NO_ENTRY,
+  readInterruptSsp,
+  type ShadowEntry,
+} from './shadow-stack';
 import { accessAt, setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag, type CpuState } from './state';
 import { readInnerStack, readIst, readRsp } from './task-state';
@@ -300,6 +307,7 @@ function enterLongMode(cpu: Cpu, delivery: Delivery): void {
 /** The shadow stack of a handler at privilege level `cpl`; `ist` is the interrupt stack table index of its gate. */
 function enterShadowStack(cpu: Cpu, cpl: number, returnAddress: bigint, ist: number): ShadowEntry {
   const { state } = cpu;
+  if (!controlFlowEnforced(state)) return NO_ENTRY;
   const from = farReturn(state, returnAddress);
   const mode64 = state.longMode;
   const fromTable = (): bigint => readInterruptSsp(cpu, ist);

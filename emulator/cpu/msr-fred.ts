@@ -11,8 +11,8 @@ interface Pointer {
   readonly meaning: string;
   /** Low bits that must be 0. */
   readonly zero: bigint;
-  get(cpu: Cpu): bigint;
-  set(cpu: Cpu, value: bigint): void;
+  readonly get: (cpu: Cpu) => bigint;
+  readonly set: (cpu: Cpu, value: bigint) => void;
 }
 
 const pointer = ({ number, name, meaning, zero, get, set }: Pointer): MsrDescription => ({

@@ -1,5 +1,6 @@
 /** IRET and far RET (SDM vol. 2, IRET/IRETD/IRETQ and RET, "Operation"; vol. 3, section 6.12.1). */
 import { Seg, type Instruction } from '../isa/instruction';
+import { controlFlowEnforced } from './cet';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
 import { dropInnerSegments, readReturnCode, readReturnStack, restoredFlags } from './far-transfer';
@@ -14,7 +15,7 @@ import {
   setSegment,
   type Descriptor,
 } from './segmentation';
-import { leaveLevel, type ShadowEntry } from './shadow-stack';
+import { leaveLevel, NO_ENTRY, type ShadowEntry } from './shadow-stack';
 import { setStackPointer, Stack, stackPointerSize } from './stack';
 import { Flag } from './state';
 import { returnFromTask } from './task-switch';
@@ -113,6 +114,7 @@ function popStack(cpu: Cpu, stack: Stack, size: 2 | 4 | 8, target: ReturnTarget)
 
 /** What becomes of the shadow stack; `fromEvent` for IRET. */
 function leaveShadowStack(cpu: Cpu, { selector, code, cpl, offset }: ReturnTarget, fromEvent: boolean): ShadowEntry {
+  if (!controlFlowEnforced(cpu.state)) return NO_ENTRY;
   const mode64 = cpu.state.longMode && code.long;
   const linear = mode64 ? offset : BigInt.asUintN(32, code.base + offset);
   return leaveLevel(cpu, { selector, linear, cpl, mode64 }, fromEvent);

@@ -142,7 +142,7 @@ export interface ShadowEntry {
 }
 
 /** Shadow stacks are off: nothing to do. */
-const NO_ENTRY: ShadowEntry = { commit: () => {} };
+export const NO_ENTRY: ShadowEntry = { commit: () => {} };
 
 /**
  * A CALL through a gate or an event that raises the privilege level to `cpl`: the shadow stack at `newSsp` becomes
