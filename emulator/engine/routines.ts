@@ -2,7 +2,7 @@
 import { FunctionBody } from '../wasm/function';
 import * as w from '../wasm/expression';
 import { ValueType } from '../wasm/types';
-import { EXACTNESS_BODIES } from './exactness';
+import { FLOAT_ROUTINES } from '../isa/semantics/vector/float-routines';
 import * as layout from './layout';
 
 const { I64, V128 } = { I64: ValueType.I64 as const, V128: ValueType.V128 as const };
@@ -14,10 +14,14 @@ export const ROUTINE_TYPES = {
   multiplyHigh: { parameters: [I64, I64], results: [I64] },
   packFlags: { parameters: [], results: [I64] },
   unpackFlags: { parameters: [I64], results: [] },
-  inexactSums: ON_VECTORS,
-  inexactDoubleSums: ON_VECTORS,
-  inexactProducts: ON_VECTORS,
-  inexactDoubleProducts: ON_VECTORS,
+  judgeSums: ON_VECTORS,
+  judgeDoubleSums: ON_VECTORS,
+  judgeProducts: ON_VECTORS,
+  judgeDoubleProducts: ON_VECTORS,
+  judgeQuotients: ON_VECTORS,
+  judgeDoubleQuotients: ON_VECTORS,
+  judgeRoots: ON_VECTORS,
+  judgeDoubleRoots: ON_VECTORS,
 };
 
 /** Their code. */
@@ -25,7 +29,7 @@ export const ROUTINE_BODIES: Readonly<Record<keyof typeof ROUTINE_TYPES, () => F
   multiplyHigh: defineMultiplyHigh,
   packFlags: definePackFlags,
   unpackFlags: defineUnpackFlags,
-  ...EXACTNESS_BODIES,
+  ...FLOAT_ROUTINES,
 };
 
 export type RoutineName = keyof typeof ROUTINE_TYPES;

@@ -75,14 +75,15 @@ export interface Helpers {
    * with all that MXCSR has to do with it; 0 on an unmasked exception.
    */
   readonly floatOperation: number;
-  /**
-   * (a, b, result) -> mask of the lanes in which the sum or product of a and b, single or double precision, is not the
-   * result exactly; engine/exactness.ts.
-   */
-  readonly inexactSums: number;
-  readonly inexactDoubleSums: number;
-  readonly inexactProducts: number;
-  readonly inexactDoubleProducts: number;
+  /** (a, b, result) -> mask of the lanes that the float unit has to do; vector/float-routines.ts. */
+  readonly judgeSums: number;
+  readonly judgeDoubleSums: number;
+  readonly judgeProducts: number;
+  readonly judgeDoubleProducts: number;
+  readonly judgeQuotients: number;
+  readonly judgeDoubleQuotients: number;
+  readonly judgeRoots: number;
+  readonly judgeDoubleRoots: number;
 }
 
 /** A value worked out when it is called for: everything it is made of is evaluated already. */

@@ -18,9 +18,9 @@ const DEFAULT_NAN = splat(single, 0xffc00000n);
 function approximation(name: string, compute: (x: Value) => Value): Definition[] {
   const all = (c: Context, a: Value): Value => {
     const sign = c.let(simd.and(a, single.sign));
-    const x = c.let(simd.bitselect(sign, a, denormal(c, single, a)));
+    const x = c.let(simd.bitselect(sign, a, denormal(c.f, single, a)));
     const value = c.let(compute(x));
-    const flushed = c.let(simd.bitselect(sign, value, denormal(c, single, value)));
+    const flushed = c.let(simd.bitselect(sign, value, denormal(c.f, single, value)));
     return simd.bitselect(simd.or(a, QUIET), flushed, lanes.ne(a, a));
   };
   return [

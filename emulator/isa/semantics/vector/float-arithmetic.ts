@@ -2,20 +2,10 @@
 import { FloatCode } from '../../../float-unit';
 import * as simd from '../../../wasm/simd';
 import type { Value } from '../../../wasm/expression';
+import { ValueType } from '../../../wasm/types';
 import type { Context } from '../context';
 import type { Definition } from '../definition';
-import {
-  denormal,
-  denormalOrNan,
-  FORMATS,
-  inexactProduct,
-  inexactSum,
-  notClearlyNormal,
-  notNormalOrZero,
-  single,
-  double,
-  type FloatFormat,
-} from './float-format';
+import { denormalOrNan, double, FORMATS, single, suspicious, type FloatFormat } from './float-format';
 import {
   floatUnitAlone,
   packedFloat,
@@ -27,73 +17,53 @@ import {
 
 const plain = (code: FloatCode) => () => ({ code, immediate: 0 });
 
-/** A sum of which zeros are exact, and so are denormal results; those are left to the float unit for FTZ. */
-function sum(c: Context, format: FloatFormat, a: Value, addend: Value): Ordinary {
-  const b = c.let(addend);
-  const result = c.let(format.lanes.add(a, b));
-  const operands = simd.or(denormal(c, format, a), denormal(c, format, b));
+type Judge = 'Sums' | 'Products' | 'Quotients' | 'Roots';
+
+/** An operation whose `result` is WebAssembly's. */
+function arithmetic(
+  c: Context,
+  format: FloatFormat,
+  judge: Judge,
+  operands: readonly Value[],
+  compute: (...operands: Value[]) => Value,
+): Ordinary {
+  const result = c.let(compute(...operands));
+  const [a, b = a] = operands;
   return {
     result,
-    unfit: simd.or(operands, notNormalOrZero(c, format, result)),
-    findInexact: () => inexactSum(c, format, a, b, result),
+    unfit: suspicious(format, operands, result),
+    reconsider: () => ({
+      kind: 'call',
+      type: ValueType.V128,
+      function: c.helper[`judge${format === single ? '' : 'Double'}${judge}`],
+      arguments: [a, b, result],
+    }),
   };
-}
-
-/** Lanes of a product or quotient that may be tiny or too large; it is zero by right only if one of `factors` is. */
-function unfitProduct(c: Context, format: FloatFormat, result: Value, operands: Value[], factors: Value[]): Value {
-  const { lanes } = format;
-  const zero = factors.map((factor) => lanes.eq(factor, simd.zero)).reduce(simd.or);
-  const zeroByRight = simd.and(lanes.eq(result, simd.zero), zero);
-  const range = simd.andNot(notClearlyNormal(c, format, result), zeroByRight);
-  return simd.or(operands.map((operand) => denormal(c, format, operand)).reduce(simd.or), range);
 }
 
 const ADD: FloatInstruction = {
   operation: plain(FloatCode.ADD),
-  ordinary:
-    (format) =>
-    (c, [a, b]) =>
-      sum(c, format, a, b),
+  ordinary: (format) => (c, operands) => arithmetic(c, format, 'Sums', operands, format.lanes.add),
 };
-/** A difference is a sum with a negated number; NaNs, which keep their sign, are not ordinary. */
+/** The sum with a negated number has the same exceptions; NaNs, which would keep their sign, go elsewhere. */
 const SUB: FloatInstruction = {
   operation: plain(FloatCode.SUBTRACT),
   ordinary:
     (format) =>
     (c, [a, b]) =>
-      sum(c, format, a, format.lanes.neg(b)),
+      arithmetic(c, format, 'Sums', [a, c.let(format.lanes.neg(b))], format.lanes.add),
 };
 const MUL: FloatInstruction = {
   operation: plain(FloatCode.MULTIPLY),
-  ordinary:
-    (format) =>
-    (c, [a, b]) => {
-      const result = c.let(format.lanes.mul(a, b));
-      const unfit = unfitProduct(c, format, result, [a, b], [a, b]);
-      return { result, unfit, findInexact: () => inexactProduct(c, format, a, b, result) };
-    },
+  ordinary: (format) => (c, operands) => arithmetic(c, format, 'Products', operands, format.lanes.mul),
 };
 const DIV: FloatInstruction = {
   operation: plain(FloatCode.DIVIDE),
-  ordinary:
-    (format) =>
-    (c, [a, b]) => {
-      const result = c.let(format.lanes.div(a, b));
-      const unfit = unfitProduct(c, format, result, [a, b], [a]);
-      return { result, unfit, findInexact: () => inexactProduct(c, format, result, b, a) };
-    },
+  ordinary: (format) => (c, operands) => arithmetic(c, format, 'Quotients', operands, format.lanes.div),
 };
-
-/** The root of a normal number is one. */
 const SQRT: FloatInstruction = {
   operation: plain(FloatCode.SQUARE_ROOT),
-  ordinary:
-    (format) =>
-    (c, [a]) => {
-      const result = c.let(format.lanes.sqrt(a));
-      const unfit = simd.or(notNormalOrZero(c, format, a), format.lanes.lt(a, simd.zero));
-      return { result, unfit, findInexact: () => inexactProduct(c, format, result, result, a) };
-    },
+  ordinary: (format) => (c, operands) => arithmetic(c, format, 'Roots', operands, format.lanes.sqrt),
 };
 
 /** Which of two operands is taken: the second if they are equal. */
@@ -107,7 +77,7 @@ function extremum(
       (format) =>
       (c, [a, b]) => ({
         result: choose(format)(b, a),
-        unfit: simd.or(denormalOrNan(c, format, a), denormalOrNan(c, format, b)),
+        unfit: simd.or(denormalOrNan(c.f, format, a), denormalOrNan(c.f, format, b)),
       }),
   };
 }
@@ -137,7 +107,7 @@ const ADDSUB: FloatInstruction = {
   ordinary:
     (format) =>
     (c, [a, b]) =>
-      sum(c, format, a, simd.xor(b, evenSigns(format))),
+      arithmetic(c, format, 'Sums', [a, c.let(simd.xor(b, evenSigns(format)))], format.lanes.add),
 };
 
 const DP: FloatInstruction = {

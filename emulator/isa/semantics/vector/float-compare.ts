@@ -33,7 +33,7 @@ const ordinary =
   (format: FloatFormat, predicate: number): OrdinaryFunction =>
   (c, [a, b]) => ({
     result: holds(format, predicate, a, b),
-    unfit: simd.or(denormalOrNan(c, format, a), denormalOrNan(c, format, b)),
+    unfit: simd.or(denormalOrNan(c.f, format, a), denormalOrNan(c.f, format, b)),
   });
 
 /** The legacy encoding has predicates 0 to 7, that of VEX 0 to 31. */
@@ -60,7 +60,7 @@ function order(mnemonic: string, format: FloatFormat, quiet: boolean): Definitio
     c.f.set(zero, bit(lanes.eq(a, b)));
     c.f.set(parity, w.i64(0));
     c.f.set(carry, bit(lanes.lt(a, b)));
-    const unfit = anyLane(simd.or(denormalOrNan(c, format, a), denormalOrNan(c, format, b)), true);
+    const unfit = anyLane(simd.or(denormalOrNan(c.f, format, a), denormalOrNan(c.f, format, b)), true);
     const immediate = quiet ? 1 : 0;
     const operation = { code: FloatCode.ORDER, source, target: Element.INT32, count: 1, immediate };
     c.if(unfit, () => {

@@ -73,7 +73,7 @@ const integersToDoubles: OrdinaryFunction = (_, [a]) => ({ result: f64x2.convert
 /** The two low lanes; exact. */
 const singlesToDoubles: OrdinaryFunction = (c, [a]) => {
   const result = c.let(f64x2.promoteLowF32(a));
-  return { result, unfit: simd.or(f64x2.ne(result, result), denormalSingleAsDouble(c, result)) };
+  return { result, unfit: simd.or(f64x2.ne(result, result), denormalSingleAsDouble(c.f, result)) };
 };
 
 /** Into the two low lanes. */
@@ -81,7 +81,7 @@ const doublesToSingles: OrdinaryFunction = (c, [a]) => {
   const result = c.let(f32x4.demoteF64Zero(a));
   const back = c.let(f64x2.promoteLowF32(result));
   const lost = simd.and(f64x2.eq(back, simd.zero), f64x2.ne(a, simd.zero));
-  const range = simd.and(notClearlyNormal(c, single, result), f32x4.ne(result, simd.zero));
+  const range = simd.and(notClearlyNormal(c.f, single, result), f32x4.ne(result, simd.zero));
   return { result, unfit: simd.or(lost, range), inexact: f64x2.ne(back, a) };
 };
 
@@ -208,7 +208,7 @@ const ROUND: FloatInstruction = {
     (c, [a]) => {
       const byMxcsr = (immediate & ROUND_BY_MXCSR) !== 0;
       const result = c.let(format.lanes[ROUND_MODES[byMxcsr ? 0 : immediate & 3]](a));
-      const unfit = denormalOrNan(c, format, a);
+      const unfit = denormalOrNan(c.f, format, a);
       const inexact = format.lanes.ne(result, a);
       if (!(immediate & ROUND_SUPPRESSES_PRECISION)) return { result, unfit, inexact };
       if (!byMxcsr) return { result, unfit };

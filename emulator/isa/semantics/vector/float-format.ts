@@ -7,9 +7,8 @@ import { Element } from '../../../float-unit';
 import * as simd from '../../../wasm/simd';
 import * as w from '../../../wasm/expression';
 import type { Value } from '../../../wasm/expression';
-import { ValueType } from '../../../wasm/types';
 import { MXCSR } from '../../../engine/layout';
-import type { Context } from '../context';
+import type { FunctionBody } from '../../../wasm/function';
 
 const { i32x4, i64x2, f32x4, f64x2 } = simd;
 
@@ -53,13 +52,13 @@ export const splat = ({ bytes }: FloatFormat, value: bigint): Value => simd.spla
  * Lanes of `x` whose bits without the sign are in `low`..`high`, which may wrap around: 0 follows the highest NaN. The bits
  * are shifted left, which drops the sign, and moved so that the range ends at the largest signed integer.
  */
-function within(c: Context, { bytes, integers }: FloatFormat, x: Value, low: bigint, high: bigint): Value {
+function within(f: FunctionBody, { bytes, integers }: FloatFormat, x: Value, low: bigint, high: bigint): Value {
   const bits = 8 * bytes;
   const cut = (value: bigint): bigint => BigInt.asUintN(bits, value);
   const largest = (1n << BigInt(bits - 1)) - 1n;
   const shift = cut(largest - 2n * high);
   const bound = cut(2n * low + shift - 1n);
-  const moved = integers.add(c.let(integers.add(x, x)), simd.splatConstant(shift, bytes));
+  const moved = integers.add(f.let(integers.add(x, x)), simd.splatConstant(shift, bytes));
   return integers.gtS(moved, simd.splatConstant(bound, bytes));
 }
 
@@ -70,24 +69,24 @@ const infinity = ({ bytes, fractionBits }: FloatFormat): bigint =>
   (1n << BigInt(8 * bytes - 1)) - (1n << BigInt(fractionBits));
 
 /** Denormal operands: DE, and zeros with DAZ. */
-export function denormal(c: Context, format: FloatFormat, x: Value): Value {
-  return within(c, format, x, 1n, leastNormal(format) - 1n);
+export function denormal(f: FunctionBody, format: FloatFormat, x: Value): Value {
+  return within(f, format, x, 1n, leastNormal(format) - 1n);
 }
 
 /** Numbers in double precision that are denormal in single precision. */
-export function denormalSingleAsDouble(c: Context, x: Value): Value {
+export function denormalSingleAsDouble(f: FunctionBody, x: Value): Value {
   const leastNormalSingle = BigInt(1023 - 126) << 52n;
-  return within(c, double, x, 1n, leastNormalSingle - 1n);
+  return within(f, double, x, 1n, leastNormalSingle - 1n);
 }
 
 /** NaNs, and denormal numbers. */
-export function denormalOrNan(c: Context, format: FloatFormat, x: Value): Value {
-  return simd.or(format.lanes.ne(x, x), denormal(c, format, x));
+export function denormalOrNan(f: FunctionBody, format: FloatFormat, x: Value): Value {
+  return simd.or(format.lanes.ne(x, x), denormal(f, format, x));
 }
 
 /** All but zeros and normal numbers: of a sum or difference, whose zeros are exact. */
-export function notNormalOrZero(c: Context, format: FloatFormat, x: Value): Value {
-  const range = within(c, format, x, infinity(format), leastNormal(format) - 1n);
+export function notNormalOrZero(f: FunctionBody, format: FloatFormat, x: Value): Value {
+  const range = within(f, format, x, infinity(format), leastNormal(format) - 1n);
   return simd.and(range, format.lanes.ne(x, simd.zero));
 }
 
@@ -95,8 +94,20 @@ export function notNormalOrZero(c: Context, format: FloatFormat, x: Value): Valu
  * Zeros and all else that is not above the smallest normal number: a product or quotient, which may have been rounded up to
  * that number from below, where UE is raised.
  */
-export function notClearlyNormal(c: Context, format: FloatFormat, x: Value): Value {
-  return within(c, format, x, infinity(format), leastNormal(format));
+export function notClearlyNormal(f: FunctionBody, format: FloatFormat, x: Value): Value {
+  return within(f, format, x, infinity(format), leastNormal(format));
+}
+
+/**
+ * Lanes in which an operation on `operands` may not be ordinary: a quick look, which takes zeros for suspicious. `result` is
+ * that of WebAssembly; all lanes else are of normal numbers and clearly normal results.
+ */
+export function suspicious(format: FloatFormat, operands: readonly Value[], result: Value): Value {
+  const { lanes } = format;
+  const least = [...operands, result].map((x) => lanes.abs(x)).reduce(lanes.pmin);
+  const small = lanes.le(least, splat(format, leastNormal(format)));
+  // Infinities and NaNs less themselves are NaNs.
+  return simd.or(small, lanes.ne(lanes.sub(result, result), simd.zero));
 }
 
 /** Bits of MXCSR that let a result be inexact: round to nearest, PE masked and set already. */
@@ -111,22 +122,3 @@ export const inexactMatters = (): Value => w.ne(w.and(mxcsr(), w.i32(INEXACT_BIT
 
 /** i32: 0 if MXCSR says to round to nearest. */
 export const roundingIsDirected = (): Value => w.and(mxcsr(), w.i32(ROUNDING));
-
-/** Lanes in which `result` is not the sum of `a` and `b` exactly; `b` may have been negated. */
-export function inexactSum(c: Context, format: FloatFormat, a: Value, b: Value, result: Value): Value {
-  const { inexactSums, inexactDoubleSums } = c.helper;
-  return maskFrom(format === single ? inexactSums : inexactDoubleSums, [a, b, result]);
-}
-
-/** Lanes in which `result` is not the product of `a` and `b` exactly, or not known to be it. */
-export function inexactProduct(c: Context, format: FloatFormat, a: Value, b: Value, result: Value): Value {
-  const { inexactProducts, inexactDoubleProducts } = c.helper;
-  return maskFrom(format === single ? inexactProducts : inexactDoubleProducts, [a, b, result]);
-}
-
-const maskFrom = (routine: number, values: readonly Value[]): Value => ({
-  kind: 'call',
-  type: ValueType.V128,
-  function: routine,
-  arguments: values,
-});

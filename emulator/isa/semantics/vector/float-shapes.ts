@@ -11,7 +11,7 @@ import type { Value } from '../../../wasm/expression';
 import { ValueType } from '../../../wasm/types';
 import type { Context, OperandRef } from '../context';
 import type { Definition } from '../definition';
-import { inexactMatters, roundingIsDirected, type FloatFormat } from './float-format';
+import { inexactMatters, type FloatFormat } from './float-format';
 import { defineVector, writeVex } from './shapes';
 
 const STATE = w.i32(0);
@@ -23,8 +23,11 @@ export interface Ordinary {
   readonly unfit?: Value;
   /** Lanes that are inexact. */
   readonly inexact?: Value;
-  /** The same, worked out only if it matters; with other rounding than to nearest the result may be another. */
-  readonly findInexact?: () => Value;
+  /**
+   * A second look, taken if there are `unfit` lanes or an inexact result matters: the lanes in which it really must not be
+   * done so.
+   */
+  readonly reconsider?: () => Value;
 }
 
 /** On 128 bits of each operand, evaluated. */
@@ -50,22 +53,14 @@ function unlessOrdinary(c: Context, results: readonly Ordinary[], scalar: boolea
     scalar,
   );
   const inexact = results.flatMap((result) => result.inexact ?? []);
-  const finders = results.flatMap((result) => result.findInexact ?? []);
-  if (inexact.length > 0) {
-    const matters = w.select(anyOf(inexact, scalar), inexactMatters(), w.i32(0));
-    c.if(w.or(unfit, matters), then);
-  } else if (finders.length > 0) {
-    const known = c.let(unfit);
-    c.if(w.or(known, inexactMatters()), () => {
-      const found = w.or(
-        roundingIsDirected(),
-        anyOf(
-          finders.map((find) => find()),
-          scalar,
-        ),
-      );
-      c.if(w.or(known, found), then);
+  const second = results.flatMap((result) => result.reconsider ?? []);
+  if (second.length > 0) {
+    c.if(w.or(unfit, inexactMatters()), () => {
+      const lanes = second.map((look) => look());
+      c.if(anyOf(lanes, scalar), then);
     });
+  } else if (inexact.length > 0) {
+    c.if(w.or(unfit, w.select(anyOf(inexact, scalar), inexactMatters(), w.i32(0))), then);
   } else if (unfit.kind !== 'constant') c.if(unfit, then);
 }
 
