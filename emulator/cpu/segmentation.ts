@@ -289,6 +289,14 @@ export function segmentAddress(cpu: Cpu, seg: Seg, offset: bigint, size: number,
   return BigInt.asUintN(32, register.base + offset);
 }
 
+/** Offsets below this one all permit the access; 0 if that cannot be said so simply (an expand-down segment) or none does. */
+export function accessibleBytes(state: CpuState, segment: SegmentRegister, access: SegmentAccess): number {
+  const expandsDown =
+    (segment.rights & (AccessRights.S | SegmentType.CODE | SegmentType.EXPAND_DOWN)) ===
+    (AccessRights.S | SegmentType.EXPAND_DOWN);
+  return permitsAccess(state, segment, access) && !expandsDown ? segment.limit + 1 : 0;
+}
+
 /** `va` modulo 2^64; throws `vector` with `errorCode` if one of its `size` bytes is not canonical. */
 export function canonicalAddress(state: CpuState, va: bigint, size: number, vector: Vector, errorCode = 0): bigint {
   const linear = BigInt.asUintN(64, va);

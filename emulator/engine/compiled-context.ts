@@ -12,13 +12,14 @@ import {
   type SegmentKind,
   type Size,
 } from '../isa/semantics/context';
+import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import * as w from '../wasm/expression';
 import * as simd from '../wasm/simd';
 import type { Value } from '../wasm/expression';
 import type { FunctionBody, Label } from '../wasm/function';
 import { ValueType } from '../wasm/types';
 import * as layout from './layout';
-import { foldedDisplacement } from './lowering';
+import { accessOf, displaces, foldedDisplacement, sourceSegment } from './lowering';
 import type { Mode } from './mode';
 import { ExitReason } from './records';
 
@@ -26,6 +27,9 @@ const STATE = w.i32(0);
 
 /** Where half a vector register is in linear memory. */
 const vectorAddress = (number: number, half: Half): number => layout.VECTOR + layout.VECTOR_BYTES * number + 16 * half;
+
+/** What `Helpers.bulkString` works on. */
+const BULK_REGISTERS = [Gpr.RAX, Gpr.RCX, Gpr.RSI, Gpr.RDI] as const;
 
 /** What the code of one function shares. */
 export interface CompiledFrame {
@@ -71,6 +75,8 @@ export class CompiledContext extends Context {
   private pending: { readonly result: Lazily; readonly carries: Lazily } | undefined;
   private staged: Staged | undefined;
   private exits: BlockExits | undefined;
+  /** Linear address of the memory operand, if its segment had to be checked. */
+  private checkedOperand: Value | undefined;
 
   constructor(
     f: FunctionBody,
@@ -91,6 +97,8 @@ export class CompiledContext extends Context {
   begin(staged: Staged, exits: BlockExits): void {
     this.staged = staged;
     this.exits = exits;
+    this.checkedOperand = undefined;
+    this.checkOperand();
   }
 
   private get current(): Staged {
@@ -240,8 +248,33 @@ export class CompiledContext extends Context {
   }
 
   protected linearAddress(ref: OperandRef): Value {
+    if (this.checkedOperand) return this.checkedOperand;
     const { segment } = this.memoryOperand(ref);
-    return this.withBase(segment, this.effectiveAddress(ref));
+    const offset = this.effectiveAddress(ref);
+    // What lies some way from the operand is checked there.
+    const zeroBased = this.mode.codeSize === 64 || (this.mode.flat & this.mode.zeroBase & (1 << segment)) !== 0;
+    const apart = displaces(this.current.instruction) && !zeroBased;
+    return apart ? offset : this.withBase(segment, offset);
+  }
+
+  /** Whether an offset in the segment needs no check. */
+  private isFlat(segment: Seg): boolean {
+    return this.mode.codeSize === 64 || (this.mode.flat & (1 << segment)) !== 0;
+  }
+
+  /** Like an address record of the interpreter: the limit is checked before anything else of the instruction. */
+  private checkOperand(): void {
+    const { instruction, refs, operands } = this.current;
+    const operand = operands.find(({ kind }) => kind === 'memory');
+    if (operand?.kind !== 'memory' || this.isFlat(operand.segment)) return;
+    if (instruction.mnemonic === 'LEA' || displaces(instruction)) return;
+    const { size, writes } = accessOf(instruction, operand);
+    this.checkedOperand = this.checkedAddressOf(
+      w.i32(operand.segment),
+      this.effectiveAddress(refs[operands.indexOf(operand)]),
+      w.i32(size),
+      w.i32(writes ? 1 : 0),
+    );
   }
 
   private withBase(segment: Seg, offset: Value): Value {
@@ -251,21 +284,44 @@ export class CompiledContext extends Context {
     return this.mode.codeSize === 64 ? sum : w.zeroExtend(sum, 4);
   }
 
+  /** Of a string instruction its source, of others that of their memory operand. */
+  private get ownSegment(): Seg {
+    const { instruction } = this.current;
+    if (STRING_MNEMONICS.has(instruction.mnemonic)) return sourceSegment(instruction);
+    const memory = instruction.operands.find(({ kind }) => kind === 'memory' || kind === 'gather');
+    return memory?.kind === 'memory' || memory?.kind === 'gather' ? memory.segment : Seg.DS;
+  }
+
   protected operandSegmentBase(): Value {
-    const operand = this.current.operands.find(({ kind }) => kind === 'memory' || kind === 'gather');
-    if (operand?.kind !== 'memory' && operand?.kind !== 'gather') throw new Error('not a memory operand');
-    return this.withBase(operand.segment, w.i64(0));
+    return this.sourceBase();
   }
 
   sourceBase(): Value {
-    return w.i64(0);
+    return this.let(this.withBase(this.ownSegment, w.i64(0)));
   }
+
   sourceSegment(): Value {
-    return w.i32(Seg.DS);
+    return w.i32(this.ownSegment);
   }
-  checkedAddress(): Value {
-    throw new Error('code with segment checks is not compiled');
+
+  /** What it works on is in memory for it, and taken up again afterwards. */
+  bulkIterations(): Value {
+    for (const register of BULK_REGISTERS) {
+      this.f.store64(STATE, layout.GPR + 8 * register, 8, this.local(register));
+    }
+    const done = this.f.let({
+      kind: 'call',
+      type: ValueType.I32,
+      function: this.helpers.bulkString,
+      arguments: [this.writer()],
+    });
+    for (const register of BULK_REGISTERS) {
+      if (register !== Gpr.RAX) this.written.add(register);
+      this.f.set(this.local(register), w.load64(STATE, layout.GPR + 8 * register, 8));
+    }
+    return done;
   }
+
   stackMask(): Value {
     return w.load64(STATE, layout.STACK_MASK, 8);
   }
@@ -299,6 +355,11 @@ export class CompiledContext extends Context {
   settleFlags(): void {
     this.settle();
     this.pending = undefined;
+  }
+
+  joinFlags(): void {
+    this.settleFlags();
+    this.flags.forget();
   }
 
   /** The next block overwrites all flags before anyone looks. */
@@ -400,7 +461,7 @@ export class CompiledContext extends Context {
   }
 
   leaveBetweenIterations(): void {
-    throw new Error('repeated string instructions are not compiled');
+    this.exit(ExitReason.BETWEEN_ITERATIONS);
   }
 
   jump(): void {

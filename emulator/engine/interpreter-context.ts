@@ -215,16 +215,12 @@ export class InterpreterContext extends Context {
     return this.field(Field.SCALE, 1);
   }
 
-  checkedAddress(segment: Value, offset: Value, size: Size, write: boolean): Value {
-    return this.checkedAddressOf(segment, offset, w.i32(size), w.i32(write ? 1 : 0));
+  bulkIterations(): Value {
+    return { kind: 'call', type: ValueType.I32, function: this.helpers.bulkString, arguments: [this.writer()] };
   }
 
-  /** `checkedAddress` with size and access known only at run time. */
-  checkedAddressOf(segment: Value, offset: Value, size: Value, write: Value): Value {
-    this.f.store64(STATE, layout.ADDRESS, 8, offset);
-    this.callOrLeave(this.helpers.checkSegment, [segment, size, write]);
-    return this.let(w.load64(STATE, layout.ADDRESS, 8));
-  }
+  /** They are always there. */
+  joinFlags(): void {}
 
   writer(): Value {
     return this.frame.record;

@@ -180,15 +180,15 @@ function builtin(
   };
   const flat = (addressSize: 2 | 4): void =>
     address(w.zeroExtend(context.computedAddress(addressSize, context.slotValue(AddressField.SEGMENT_BASE)), 4));
-  const checked = (addressSize: 2 | 4): void => {
-    context.checkedAddressOf(
-      w.load32(record, AddressField.SEGMENT, 1),
-      context.computedAddress(addressSize, undefined),
-      w.load32(record, AddressField.SIZE),
-      w.load32(record, AddressField.WRITE, 2),
+  const checked = (addressSize: 2 | 4): void =>
+    address(
+      context.checkedAddressOf(
+        w.load32(record, AddressField.SEGMENT, 1),
+        context.computedAddress(addressSize, undefined),
+        w.load32(record, AddressField.SIZE),
+        w.load32(record, AddressField.WRITE, 2),
+      ),
     );
-    context.next();
-  };
   switch (number) {
     case Builtin.RESOLVE:
       continueWith(f, frame, { kind: 'call', type: I32, function: imports.resolve, arguments: [record] });

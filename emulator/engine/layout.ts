@@ -39,6 +39,12 @@ export const EXIT_DETAIL = 0x120;
 export const STACK_MASK = 0x118;
 /** Bits of an address above the canonical ones: 16, or 7 with CR4.LA57; i64. */
 export const CANONICAL_SHIFT = 0x128;
+/**
+ * For each segment, how many bytes from offset 0 on may be read; 0 if accesses need a closer look. i64 each; and the same for
+ * writes. Not kept up to date in 64-bit mode, which has no limits.
+ */
+export const SEGMENT_READABLE = 0x180;
+export const SEGMENT_WRITABLE = 0x1b0;
 /** Scratch that stands in for guest memory in a split or device access; 64 bytes. */
 export const SCRATCH = 0x140;
 

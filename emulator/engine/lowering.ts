@@ -49,8 +49,13 @@ const AREA_BYTES: Readonly<Record<string, number | undefined>> = {
   XRSTORS: 576,
 };
 
-function accessedBytes({ mnemonic }: Instruction, { size }: MemoryOperand): number {
-  return AREA_BYTES[mnemonic] ?? size;
+/** Bytes of the memory operand that are checked against the segment's limit, at least 1, and whether they are written. */
+export function accessOf(
+  { mnemonic, operands }: Instruction,
+  operand: MemoryOperand,
+): { readonly size: number; readonly writes: boolean } {
+  const size = Math.max(1, AREA_BYTES[mnemonic] ?? operand.size);
+  return { size, writes: operands[0] === operand && writesMemory(mnemonic) };
 }
 
 /** These raise #UD before anything can be wrong with their operand. */
@@ -174,7 +179,6 @@ export class Lowering {
   /** Writes the records of one instruction at `record`; `next` is the address of the instruction after it. */
   lower(instruction: Instruction, record: number, next: bigint, mode: Mode): Lowered {
     const { mnemonic } = instruction;
-    const sensitive = mode.virtual8086 && mnemonic === 'PUSHF';
     const supported = this.supports(instruction);
     const unit = vectorUnit(instruction);
     const waiting = mode.controlFlow === ControlFlow.WAITING;
@@ -182,8 +186,7 @@ export class Lowering {
       this.builtin(record, Builtin.ARCHITECTURAL);
       return { record, handler: Builtin.ARCHITECTURAL, ends: true };
     }
-    const described =
-      this.table.describes(mnemonic) && supported && !sensitive && !isChecked(mode.controlFlow, instruction);
+    const described = this.table.describes(mnemonic) && supported && !needsRoutine(instruction, mode);
     const refs = described ? operandRefs(instruction) : undefined;
     const memory = instruction.operands.find((operand) => operand.kind === 'memory');
     const gather = instruction.operands.find((operand) => operand.kind === 'gather');
@@ -340,13 +343,21 @@ export class Lowering {
     this.u64[(record + Field.DISPLACEMENT) >> 3] = foldedDisplacement(instruction, operand, next);
     if (handler === Builtin.CHECKED_32 || handler === Builtin.CHECKED_16) {
       this.u8[record + AddressField.SEGMENT] = segment;
-      this.i32[(record + AddressField.SIZE) >> 2] = accessedBytes(instruction, operand);
-      const writes = instruction.operands[0] === operand && writesMemory(instruction.mnemonic);
+      const { size, writes } = accessOf(instruction, operand);
+      this.i32[(record + AddressField.SIZE) >> 2] = size;
       this.u16[(record + AddressField.WRITE) >> 1] = writes ? 1 : 0;
     } else {
       this.u8[record + AddressField.SEGMENT_BASE] = segmentSlot;
     }
   }
+}
+
+/** Whether a routine takes the place of the description in this mode. */
+export function needsRoutine(instruction: Instruction, mode: Mode): boolean {
+  const unit = vectorUnit(instruction);
+  if (unit && unitFault(mode, unit) !== undefined) return true;
+  const sensitive = mode.virtual8086 && instruction.mnemonic === 'PUSHF';
+  return sensitive || isChecked(mode.controlFlow, instruction);
 }
 
 /** What decides the handler of `instruction` besides its operands. */

@@ -8,6 +8,7 @@ import type { Cpu, TranslationCache } from '../cpu/cpu';
 import type { CpuModel } from '../cpu/cpuid';
 import { breakpointsEnabled, dataBreakpointRanges } from '../cpu/debug';
 import { Paging } from '../cpu/paging';
+import { accessibleBytes } from '../cpu/segmentation';
 import { changedKeys } from '../cpu/protection-keys';
 import type { Clock } from '../clock';
 import type { Bus } from '../devices/bus';
@@ -159,6 +160,7 @@ export class Processor implements Cpu, TranslationCache {
       jumps.flushOne(this.jumpCache);
     }
     this.i32[layout.JUMP_CACHE_BASE >> 2] = jumps.base(this.jumpCache);
+    if (!state.mode64) this.limitSegments();
     this.u64[layout.STACK_MASK >> 3] = state.segments[Seg.SS].big ? 0xffffffffn : 0xffffn;
     if (this.watch.setGuestRanges(breakpointsEnabled(state) ? dataBreakpointRanges(state) : []))
       this.spaces.flushTlbs();
@@ -172,6 +174,14 @@ export class Processor implements Cpu, TranslationCache {
     if (!(changed & this.paging.keysUsed)) return;
     this.spaces.flushTlbs();
     this.paging.keysUsed = 0;
+  }
+
+  private limitSegments(): void {
+    const { state, u64 } = this;
+    state.segments.forEach((segment, i) => {
+      u64[(layout.SEGMENT_READABLE >> 3) + i] = BigInt(accessibleBytes(state, segment, 'read'));
+      u64[(layout.SEGMENT_WRITABLE >> 3) + i] = BigInt(accessibleBytes(state, segment, 'write'));
+    });
   }
 
   /** RIP as the mode in force cuts it. */

@@ -5,7 +5,6 @@
 import type { Instruction } from '../isa/instruction';
 import type { Helpers, OperandRef } from '../isa/semantics/context';
 import { operandRefs, describedOperands, descriptionName, type Definition } from '../isa/semantics/definition';
-import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
 import { FunctionBody, type Label } from '../wasm/function';
@@ -13,9 +12,8 @@ import { ValueType } from '../wasm/types';
 import { CompiledContext } from './compiled-context';
 import type { Block } from './block';
 import { Builtin, type HandlerTable } from './handlers';
-import { isChecked } from './control-flow';
 import * as layout from './layout';
-import { displaces, instructionVariant } from './lowering';
+import { instructionVariant, needsRoutine } from './lowering';
 import type { Mode } from './mode';
 import { CompiledField, ExitReason, Field } from './records';
 
@@ -41,20 +39,10 @@ export interface RegionBlock {
   readonly successors: Successors;
 }
 
-/** Whether compiled code carries the instruction out; the rare ones are left to the interpreter. */
-function isCompilable(instruction: Instruction, block: Block, table: HandlerTable): boolean {
-  const { mnemonic, addressSize } = instruction;
-  const { mode } = block;
-  // A conditional branch may share a record with the comparison in front of it: the two are never parted.
-  const short = addressSize === 2 && mnemonic !== 'Jcc';
-  if (mode.stack === 'checked' || (mode.codeSize !== 64 && short)) return false;
-  for (const operand of instruction.operands) {
-    if (operand.kind === 'memory' && mode.codeSize !== 64 && !(mode.flat & (1 << operand.segment))) return false;
-  }
-  if (STRING_MNEMONICS.has(mnemonic) || isChecked(mode.controlFlow, instruction)) return false;
-  if (mode.codeSize !== 64 && displaces(instruction)) return false;
+/** Whether compiled code carries the instruction out; what takes a routine is left to the interpreter. */
+function isCompilable(instruction: Instruction, { mode }: Block, table: HandlerTable): boolean {
   const refs = operandRefs(instruction);
-  return refs !== undefined && find(instruction, refs, mode, table) !== undefined;
+  return refs !== undefined && !needsRoutine(instruction, mode) && find(instruction, refs, mode, table) !== undefined;
 }
 
 /** The description of an instruction. */

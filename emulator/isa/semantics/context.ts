@@ -11,7 +11,17 @@ import * as simd from '../../wasm/simd';
 import type { Value } from '../../wasm/expression';
 import { ValueType } from '../../wasm/types';
 import { Vector } from '../../cpu/exceptions';
-import { SCRATCH, TLB_ENTRIES, TLB_ENTRY_BYTES, X87_STATUS, X87_TAGS } from '../../engine/layout';
+import {
+  ADDRESS,
+  SCRATCH,
+  SEGMENT_BASE,
+  SEGMENT_READABLE,
+  SEGMENT_WRITABLE,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  X87_STATUS,
+  X87_TAGS,
+} from '../../engine/layout';
 import type { Gpr } from '../instruction';
 import { Flags } from './flags';
 
@@ -166,8 +176,10 @@ export abstract class Context {
   abstract sourceSegment(): Value;
   /** Base of the segment of a memory operand that `displacedAddress` moves, or of a 'gather' operand, in 64-bit mode. */
   protected abstract operandSegmentBase(): Value;
-  /** Runs `address` (an offset) through segment `segment` (i32) with all checks; returns the linear address. */
-  abstract checkedAddress(segment: Value, offset: Value, size: Size, write: boolean): Value;
+  /** i32: does iterations of a repeated string instruction all at once, see `Helpers.bulkString`. */
+  abstract bulkIterations(): Value;
+  /** Ways with different flags join here, or a loop comes back here: the flags set so far take their places. */
+  abstract joinFlags(): void;
   /** Bits of RSP that form the stack pointer of a 'checked' stack. */
   abstract stackMask(): Value;
 
@@ -338,6 +350,30 @@ export abstract class Context {
     }
     const offset = this.let(w.zeroExtend(w.add(va, delta), addressSize));
     return segmentation === 'flat32' ? offset : this.checkedAddress(this.sourceSegment(), offset, size, write);
+  }
+
+  /** Runs `offset` through segment `segment` (i32) with all checks; returns the linear address. */
+  checkedAddress(segment: Value, offset: Value, size: Size, write: boolean): Value {
+    return this.checkedAddressOf(segment, offset, w.i32(size), w.i32(write ? 1 : 0));
+  }
+
+  /** `checkedAddress` with size and access (1: write) that may be known at run time only. */
+  checkedAddressOf(segment: Value, offset: Value, size: Value, write: Value): Value {
+    const { f } = this;
+    const held = this.let(offset);
+    const index = w.mul(segment, w.i32(8));
+    const limit = w.add(index, w.mul(write, w.i32(SEGMENT_WRITABLE - SEGMENT_READABLE)));
+    const linear = f.slot(ValueType.I64);
+    f.if(
+      w.gtU(w.add(held, w.extendU(size)), w.load64(limit, SEGMENT_READABLE, 8)),
+      () => {
+        f.store64(w.i32(0), ADDRESS, 8, held);
+        this.callOrLeave(this.helpers.checkSegment, [segment, size, write]);
+        f.set(linear, w.load64(w.i32(0), ADDRESS, 8));
+      },
+      () => f.set(linear, w.zeroExtend(w.add(held, w.load64(index, SEGMENT_BASE, 8)), 4)),
+    );
+    return linear;
   }
 
   /** Loads guest memory at a linear address. */

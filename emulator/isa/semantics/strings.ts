@@ -87,6 +87,7 @@ function repeat(c: Context, mnemonic: string, variant: Variant): void {
   const { addressSize } = variant;
   const visits = c.f.slot(ValueType.I32);
   c.f.set(visits, w.i32(ITERATIONS_PER_VISIT));
+  c.joinFlags();
   c.f.block((done) => {
     c.loop((again) => {
       c.f.branchIf(w.isZero(c.register(Gpr.RCX, addressSize)), done);
@@ -94,13 +95,7 @@ function repeat(c: Context, mnemonic: string, variant: Variant): void {
       c.if(w.or(paused, w.isZero(visits)), () => c.leaveBetweenIterations());
       c.f.set(visits, w.sub(visits, w.i32(1)));
       if (BULK.has(mnemonic)) {
-        const count: Value = {
-          kind: 'call',
-          type: ValueType.I32,
-          function: c.helper.bulkString,
-          arguments: [c.writer()],
-        };
-        const copied = c.let(count);
+        const copied = c.let(c.bulkIterations());
         c.if(w.ltS(copied, w.i32(0)), () => c.leave());
         c.f.branchIf(w.gtS(copied, w.i32(0)), again);
       }
@@ -109,7 +104,9 @@ function repeat(c: Context, mnemonic: string, variant: Variant): void {
       c.setRegister(Gpr.RCX, addressSize, left);
       if (COMPARES.has(mnemonic)) {
         const goOn = variant.repeat === 'rep' ? ZERO_CONDITION : ZERO_CONDITION | 1;
-        c.f.branchIf(w.isZero(c.flags.condition(goOn)), done);
+        const over = c.let(w.isZero(c.flags.condition(goOn)));
+        c.joinFlags();
+        c.f.branchIf(over, done);
       }
       c.f.branch(again);
     });

@@ -3,7 +3,7 @@ import type { Pc } from '../../../emulator/pc';
 import { assemble } from '../../../toolchain';
 import { compareCases } from '../../oracles/compiled/cases';
 import { compareProgram } from '../../oracles/compiled/compare';
-import { CODE, machineWith } from './support';
+import { CODE, haveGnuAs, machineWith } from './support';
 
 function code(text: string): Uint8Array {
   const { module, diagnostics } = assemble({ path: 'code.s', text: `${text}\n` }, {});
@@ -30,6 +30,11 @@ describe('Compiled code', function () {
       if (result.compiled) compiled++;
     }
     assert.ok(compiled > 1);
+  });
+
+  it('does what the interpreter does in real-address mode, where segments end', function () {
+    if (!haveGnuAs()) this.skip();
+    for (const seed of [1, 2]) assert.equal(compareProgram(seed, 'compiled', 'real').mismatch, undefined);
   });
 
   it('does what the interpreter does in cases of all instructions', function () {

@@ -23,6 +23,9 @@ const FEATURES =
   'abm adx aes avx avx2 bmi1 bmi2 clflushopt clwb cx16 erms f16c fma fpu fsgsbase fxsr gfni mmx movbe osxsave pclmulqdq popcnt ' +
   'rdrand rdseed sha_ni sse sse2 ssse3 sse4_1 sse4_2 vaes vpclmulqdq xsave xsavec xsaveopt';
 
+/** Of a difference. */
+const LONGEST_TEXT = 300;
+
 /** Compares the cases `seed`, `seed` + 1, …; `note` hears how many are done. */
 export function compareCases(
   { cases, seed, only }: CaseOptions,
@@ -53,5 +56,7 @@ function differ(interpreted: Outcome, compiled: Outcome): string[] {
     });
   return (Object.keys(interpreted) as (keyof Outcome)[])
     .filter((name) => !isDeepStrictEqual(interpreted[name], compiled[name]))
-    .map((name) => `${name}: interpreted ${told(interpreted[name])}, compiled ${told(compiled[name])}`);
+    .map((name) =>
+      `${name}: interpreted ${told(interpreted[name])}, compiled ${told(compiled[name])}`.slice(0, LONGEST_TEXT),
+    );
 }

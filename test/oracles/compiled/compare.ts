@@ -1,14 +1,16 @@
 /** Runs random programs through the interpreter and the compiled stage in lockstep. */
 import { isDeepStrictEqual } from 'node:util';
-import type { EngineStages, Stop } from '../../../emulator';
+import { Seg, type EngineStages, type Stop } from '../../../emulator';
 import type { Pc } from '../../../emulator/pc';
 import { Random } from '../random';
-import { firstDifference, guest, machineFor, processorOf, type Guest } from './guest';
-import * as at from './guest-layout';
+import { longModeSubject } from './guest';
+import { realModeSubject } from './real-mode';
+import type { Subject } from './subject';
 
 export interface ProgramMismatch {
   readonly seed: number;
   readonly engine: EngineStages;
+  readonly mode: ProgramMode;
   /** What differs, first the interpreter's. */
   readonly lines: readonly string[];
   /** What was done up to there. */
@@ -31,23 +33,28 @@ const SHOWN_HISTORY = 12;
 /** What is done to both machines; returns the stop if they ran. */
 type Action = { readonly name: string; readonly act: (machine: Pc) => Stop | undefined };
 
+const SUBJECTS = { long: longModeSubject, real: realModeSubject } as const;
+/** Modes in which programs run. */
+export type ProgramMode = keyof typeof SUBJECTS;
+export const PROGRAM_MODES = Object.keys(SUBJECTS) as readonly ProgramMode[];
+
 /** Executes one program in both ways, comparing at every stop. */
-export function compareProgram(seed: number, engine: EngineStages): ProgramResult {
-  const made = guest(seed);
+export function compareProgram(seed: number, engine: EngineStages, mode: ProgramMode = 'long'): ProgramResult {
+  const subject = SUBJECTS[mode](seed);
   const random = new Random(seed * 7 + 1);
-  const [interpreted, compiled] = [machineFor(made, 'interpreter'), machineFor(made, engine)];
+  const [interpreted, compiled] = [subject.machine('interpreter'), subject.machine(engine)];
   const history: string[] = [];
   const stops = new Map<string, number>();
-  const actions = new Actions(random, made);
+  const actions = new Actions(random, subject);
   let mostCompiled = 0;
   const mismatch = (): ProgramMismatch | undefined => {
     for (let i = 0; i < MOST_STOPS && interpreted.instructionCount < MOST_INSTRUCTIONS; i++) {
       const action = actions.next(interpreted);
       history.push(`${action.name} at ${interpreted.instructionCount}`);
       const stop = action.act(interpreted);
-      const lines = differences(interpreted, compiled, stop, action.act(compiled));
+      const lines = differences(subject, interpreted, compiled, stop, action.act(compiled));
       mostCompiled = Math.max(mostCompiled, compiled.compiledRegions);
-      if (lines.length > 0) return { seed, engine, lines, history: history.slice(-SHOWN_HISTORY) };
+      if (lines.length > 0) return { seed, engine, mode, lines, history: history.slice(-SHOWN_HISTORY) };
       if (!stop) continue;
       stops.set(stop.reason, (stops.get(stop.reason) ?? 0) + 1);
       if (stop.reason === 'halt' || stop.reason === 'shutdown' || stop.reason === 'exit') break;
@@ -62,14 +69,14 @@ export function compareProgram(seed: number, engine: EngineStages): ProgramResul
   };
 }
 
-function differences(a: Pc, b: Pc, stopA: Stop | undefined, stopB: Stop | undefined): string[] {
+function differences(subject: Subject, a: Pc, b: Pc, stopA: Stop | undefined, stopB: Stop | undefined): string[] {
   const lines: string[] = [];
   const told = (stop: Stop | undefined): string =>
     JSON.stringify(stop, (_, value: unknown) => (typeof value === 'bigint' ? value.toString(16) : value)) ?? '';
   if (!isDeepStrictEqual(stopA, stopB)) lines.push(told(stopA), told(stopB));
   const [stateA, stateB] = [processorOf(a), processorOf(b)];
   if (stateA !== stateB) lines.push(stateA, stateB);
-  const pa = firstDifference(a, b);
+  const pa = subject.difference(a, b);
   if (pa !== undefined) {
     const shown = ({ memory }: Pc): string =>
       `memory ${pa.toString(16)}: ${Buffer.from(memory.bytes.subarray(pa, pa + 16)).toString('hex')}`;
@@ -82,17 +89,10 @@ function differences(a: Pc, b: Pc, stopA: Stop | undefined, stopB: Stop | undefi
 class Actions {
   private readonly breakpoints: bigint[] = [];
   private readonly watched: { va: bigint; length: number; access: 'read' | 'write' | 'readWrite' }[] = [];
-  private readonly random: Random;
-  private readonly addresses: readonly number[];
-
-  constructor(random: Random, { program, kernel, aliases }: Guest) {
-    this.random = random;
-    this.addresses = [
-      ...program.offsets.map((offset) => at.PROGRAM + offset),
-      ...kernel.offsets.map((offset) => at.KERNEL + offset),
-      ...aliases[0].offsets.map((offset) => at.ALIAS + offset),
-    ];
-  }
+  constructor(
+    private readonly random: Random,
+    private readonly subject: Subject,
+  ) {}
 
   next(machine: Pc): Action {
     const { random } = this;
@@ -116,7 +116,7 @@ class Actions {
 
   private breakpoint({ state }: Pc): Action {
     const { random } = this;
-    const va = random.chance(10) ? state.rip : BigInt(random.pick(this.addresses));
+    const va = random.chance(10) ? state.rip : BigInt(random.pick(this.subject.addresses));
     this.breakpoints.push(va);
     return { name: `breakpoint ${va.toString(16)}`, act: (machine) => void machine.addBreakpoint(va) };
   }
@@ -129,7 +129,7 @@ class Actions {
 
   private watch(): Action {
     const { random } = this;
-    const where = random.pick([at.DATA + random.below(0x3000), at.STACK_TOP - 8 * random.below(4), at.ALIAS]);
+    const where = this.subject.data(random);
     const breakpoint = {
       va: BigInt(where),
       length: 1 + random.below(16),
@@ -159,4 +159,22 @@ class Actions {
       act: ({ stopOn }) => void ((stopOn.systemCallEntry = !stopOn.systemCallEntry), (stopOn.systemCallExit = true)),
     };
   }
+}
+
+/** The processor in one line. */
+export function processorOf({ state, instructionCount }: Pc): string {
+  const hex = (value: bigint | number): string => value.toString(16);
+  const { segments, breakpointAddresses } = state;
+  return [
+    `count ${instructionCount}`,
+    `rip ${hex(state.rip)}`,
+    `rflags ${hex(state.rflags)}`,
+    `cpl ${state.cpl}`,
+    `gpr ${[...state.gpr].map(hex).join(' ')}`,
+    `segments ${segments.map(({ selector, rights }) => `${hex(selector)}:${hex(rights)}`).join(' ')}`,
+    `cr2 ${hex(state.cr2)}`,
+    `dr ${hex(breakpointAddresses[0])} ${hex(state.dr6)} ${hex(state.dr7)}`,
+    `gs ${hex(state.segments[Seg.GS].base)} ${hex(state.kernelGsBase)}`,
+    `shadow ${state.interruptShadow}`,
+  ].join('; ');
 }

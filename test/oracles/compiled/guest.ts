@@ -1,17 +1,19 @@
-/** Machines that run a random program, one for each way the engine works, and what a guest could tell of them. */
+/** Machines that run a random program on a kernel, in 64-bit mode. */
 import { createMachine, Efer, Seg, type EngineStages } from '../../../emulator';
 import type { Pc } from '../../../emulator/pc';
 import { Random } from '../random';
 import * as at from './guest-layout';
 import { kernelSource, VECTORS } from './kernel';
-import { assembled, Program, type AssembledCode } from './program';
+import { assembled, type AssembledCode } from './assembled';
+import { Program } from './program';
+import { memoryDifference, type Subject } from './subject';
 
 const GATE_DPL_3 = 3n;
 const INTERRUPT_GATE = 0x8en;
 const ACCESSED = 0x20n;
 
 /** Everything a machine is made of, so that equal ones can be made. */
-export interface Guest {
+interface Guest {
   readonly kernel: AssembledCode;
   readonly program: AssembledCode;
   readonly aliases: readonly AssembledCode[];
@@ -19,7 +21,7 @@ export interface Guest {
 }
 
 /** The guest that belongs to a number, always the same. */
-export function guest(seed: number): Guest {
+function guest(seed: number): Guest {
   const random = new Random(seed ^ 0x5eed);
   const timerCounts = random.pick([2, 3, 7, 20, 1000]);
   const source = new Program(seed).source();
@@ -34,7 +36,7 @@ export function guest(seed: number): Guest {
 }
 
 /** A machine about to execute the kernel's first instruction. */
-export function machineFor({ kernel, program, aliases }: Guest, engine: EngineStages): Pc {
+function machineFor({ kernel, program, aliases }: Guest, engine: EngineStages): Pc {
   const machine = createMachine({ memoryBytes: at.MEMORY_BYTES, engine });
   const { memory, state } = machine;
   const tables = at.PAGE_TABLES;
@@ -92,35 +94,24 @@ export function machineFor({ kernel, program, aliases }: Guest, engine: EngineSt
   return machine;
 }
 
-/**
- * The first physical address at which two machines differ, or undefined. Accessed bits do not count: fetches ahead may
- * set those early.
- */
-export function firstDifference(a: Pc, b: Pc): number | undefined {
-  for (let va = at.PAGE_TABLE; va < at.PAGE_TABLE + 0x1000; va += 8) {
-    if ((a.memory.readU64(va) ^ b.memory.readU64(va)) & ~ACCESSED) return va;
-  }
-  const [first, second] = [a, b].map(({ memory: { bytes } }) =>
-    Buffer.from(bytes.buffer, bytes.byteOffset + at.IDT, at.ALIAS - at.IDT),
-  );
-  if (first.equals(second)) return undefined;
-  return at.IDT + first.findIndex((byte, i) => byte !== second[i]);
-}
-
-/** The processor in one line. */
-export function processorOf({ state, instructionCount }: Pc): string {
-  const hex = (value: bigint | number): string => value.toString(16);
-  const { segments, breakpointAddresses } = state;
-  return [
-    `count ${instructionCount}`,
-    `rip ${hex(state.rip)}`,
-    `rflags ${hex(state.rflags)}`,
-    `cpl ${state.cpl}`,
-    `gpr ${[...state.gpr].map(hex).join(' ')}`,
-    `segments ${segments.map(({ selector, rights }) => `${hex(selector)}:${hex(rights)}`).join(' ')}`,
-    `cr2 ${hex(state.cr2)}`,
-    `dr ${hex(breakpointAddresses[0])} ${hex(state.dr6)} ${hex(state.dr7)}`,
-    `gs ${hex(state.segments[Seg.GS].base)} ${hex(state.kernelGsBase)}`,
-    `shadow ${state.interruptShadow}`,
-  ].join('; ');
+/** The guest that belongs to a number, in 64-bit mode with paging. */
+export function longModeSubject(seed: number): Subject {
+  const made = guest(seed);
+  const { program, kernel, aliases } = made;
+  return {
+    machine: (engine) => machineFor(made, engine),
+    addresses: [
+      ...program.offsets.map((offset) => at.PROGRAM + offset),
+      ...kernel.offsets.map((offset) => at.KERNEL + offset),
+      ...aliases[0].offsets.map((offset) => at.ALIAS + offset),
+    ],
+    data: (random) => random.pick([at.DATA + random.below(0x3000), at.STACK_TOP - 8 * random.below(4), at.ALIAS]),
+    difference: (a, b) => {
+      // Fetches ahead may set Accessed bits early.
+      for (let pa = at.PAGE_TABLE; pa < at.PAGE_TABLE + 0x1000; pa += 8) {
+        if ((a.memory.readU64(pa) ^ b.memory.readU64(pa)) & ~ACCESSED) return pa;
+      }
+      return memoryDifference(a, b, at.IDT, at.ALIAS);
+    },
+  };
 }

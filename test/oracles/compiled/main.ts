@@ -1,10 +1,11 @@
 /**
- * `npm run oracle:compiled -- --cases N --programs N --seed S [--only MNEMONIC] [--engine compiled|tiered]`: the cases of the CPU
+ * `npm run oracle:compiled -- --cases N --programs N --seed S [--only MNEMONIC] [--engine compiled|tiered] [--mode long|real]`: the cases of the CPU
  * oracle, and random programs, through the interpreter and the compiled stage. Exits with 1 if they differ anywhere.
  */
 import { parseArgs } from 'node:util';
+import { haveGnuAs } from '../../emulator/engine/support';
 import { compareCases } from './cases';
-import { compareProgram, type ProgramMismatch } from './compare';
+import { compareProgram, PROGRAM_MODES, type ProgramMismatch, type ProgramMode } from './compare';
 
 const SHOWN = 20;
 
@@ -21,6 +22,7 @@ function main(): number {
       seed: { type: 'string', default: '1' },
       only: { type: 'string' },
       engine: { type: 'string' },
+      mode: { type: 'string' },
     },
   });
   const [cases, programs, seed] = [values.cases, values.programs, values.seed].map(Number);
@@ -33,7 +35,16 @@ function main(): number {
     console.error(`--engine: choose one of ${ENGINES.join(', ')}, or leave it out for both.`);
     return 2;
   }
-  const found = (cases > 0 ? runCases(cases, seed, values.only) : 0) + runPrograms(programs, seed, engines);
+  if (!haveGnuAs() && values.mode !== 'long') {
+    console.error('Programs for real-address mode need GNU as; --mode long leaves them out.');
+    return 2;
+  }
+  const modes = PROGRAM_MODES.filter((mode) => values.mode === undefined || values.mode === mode);
+  if (modes.length === 0) {
+    console.error(`--mode: choose one of ${PROGRAM_MODES.join(', ')}, or leave it out for both.`);
+    return 2;
+  }
+  const found = (cases > 0 ? runCases(cases, seed, values.only) : 0) + runPrograms(programs, seed, engines, modes);
   return found > 0 ? 1 : 0;
 }
 
@@ -53,22 +64,29 @@ function runCases(cases: number, seed: number, only: string | undefined): number
   return mismatches.length;
 }
 
-function runPrograms(programs: number, seed: number, engines: readonly (typeof ENGINES)[number][]): number {
+function runPrograms(
+  programs: number,
+  seed: number,
+  engines: readonly (typeof ENGINES)[number][],
+  modes: readonly ProgramMode[],
+): number {
   const started = performance.now();
   const mismatches: ProgramMismatch[] = [];
   const stops = new Map<string, number>();
   let instructions = 0;
   for (let number = seed; number < seed + programs; number++) {
     for (const engine of engines) {
-      const result = compareProgram(number, engine);
-      instructions += result.instructions;
-      for (const [reason, count] of result.stops) stops.set(reason, (stops.get(reason) ?? 0) + count);
-      if (result.mismatch) mismatches.push(result.mismatch);
+      for (const mode of modes) {
+        const result = compareProgram(number, engine, mode);
+        instructions += result.instructions;
+        for (const [reason, count] of result.stops) stops.set(reason, (stops.get(reason) ?? 0) + count);
+        if (result.mismatch) mismatches.push(result.mismatch);
+      }
     }
     progress(number - seed + 1, programs);
   }
-  for (const { seed: number, engine, history, lines } of mismatches.slice(0, SHOWN)) {
-    console.log(`--cases 0 --programs 1 --seed ${number} --engine ${engine}: ${history.join(', ')}`);
+  for (const { seed: number, engine, mode, history, lines } of mismatches.slice(0, SHOWN)) {
+    console.log(`--cases 0 --programs 1 --seed ${number} --engine ${engine} --mode ${mode}: ${history.join(', ')}`);
     for (const line of lines) console.log(`  ${line}`);
   }
   const reasons = [...stops].map(([reason, count]) => `${count} ${reason}`).join(', ');

@@ -2,34 +2,9 @@
  * Random programs for the comparison of the engine's stages: loops, calls, indirect jumps, code that changes itself,
  * accesses and instructions that cross pages, faults, traps and changes of ring.
  */
-import { assemble } from '../../../toolchain';
 import { Random } from '../random';
 import * as at from './guest-layout';
 import { CONDITIONS, Instructions } from './instructions';
-
-/** Assembled code, and where its instructions are. */
-export interface AssembledCode {
-  readonly bytes: Uint8Array;
-  /** Offset of each instruction. */
-  readonly offsets: readonly number[];
-  readonly labels: ReadonlyMap<string, number>;
-}
-
-export function assembled(name: string, text: string): AssembledCode {
-  const { module, diagnostics } = assemble({ path: `${name}.s`, text: `${text}\n` }, {});
-  const section = module?.sections.find((each) => each.name === '.text');
-  const error = diagnostics.find(({ severity }) => severity === 'error');
-  if (!module || !section || error) {
-    const line = error ? text.split('\n')[error.location.line - 1] : '';
-    throw new Error(`${name}: ${error?.message ?? 'no code'}: ${line}`);
-  }
-  const rows = module.lines.filter(({ section: of, content }) => of === '.text' && content !== 'data');
-  return {
-    bytes: section.data,
-    offsets: rows.map(({ offset }) => offset),
-    labels: new Map(module.symbols.map(({ name: label, value }) => [label, Number(value)])),
-  };
-}
 
 /** Counts how often the program has begun anew; at the end of the data, where random accesses rarely reach. */
 const ROUNDS = at.DATA + 0x7ff0;
