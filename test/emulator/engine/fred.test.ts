@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeMsr } from '../../../emulator';
 import { gnuAssemble, haveGnuAs, machineWith } from './support';
 
 const RESULTS = 0x80000;
@@ -62,5 +63,25 @@ describe('A kernel that uses FRED', function () {
     assert.equal(state.rip, 0x101000n);
     assert.deepEqual(machine.run(100), { reason: 'system-call', phase: 'exit', gate: 'eretu' });
     assert.equal(state.rip, 0x102002n);
+  });
+
+  it('resumes an indirect branch whose target had to be paged in, with the tracker still waiting', () => {
+    const CONTROL_PROTECTION = 21;
+    const branchTo = (target: string) => {
+      const source = `mov $0x40103000, %eax; jmp *%rax
+        .org 0x1100; mov 0x2000, %rax; mov %rax, 0x2008; .byte 0xf2, 0x0f, 0x01, 0xca
+        .org 0x3000; ${target}; hlt`;
+      const machine = machineWith(gnuAssemble(source), { cpu: 'intel,+fred,+cet_ibt' });
+      const { state } = machine;
+      state.fred.enabled = true;
+      state.fred.config = 0x101000n;
+      state.cr4 |= 1 << 23;
+      writeMsr(machine.cpu, 0x6a2, 4n);
+      machine.stopOn.exceptions.add(CONTROL_PROTECTION);
+      return machine.run(1000);
+    };
+    assert.equal(branchTo('endbr64').reason, 'halt');
+    const stop = branchTo('nop');
+    assert.deepEqual(stop, { reason: 'exception', vector: CONTROL_PROTECTION, errorCode: 3, faultAddress: undefined });
   });
 });
