@@ -26,10 +26,15 @@ export function machineFor(source: string, bits: 32 | 64 = 64): Pc {
   assembled.set(key, code);
   const machine = machineWith(code);
   if (bits === 32) machine.state.segments[Seg.CS].rights = CODE_32;
-  machine.memory.writeU64(DIRECTORY + 8, BigInt(TABLE) | PRESENT | WRITABLE | USER);
-  for (let page = 0; page < 512; page++) map(machine, DATA + page * PAGE, 'writable');
+  pageTable(machine);
   for (let vector = 0; vector < 32; vector++) machine.stopOn.exceptions.add(vector);
   return machine;
+}
+
+/** Gives the 2 MiB from `DATA` on pages of 4 KiB, for `map`. */
+export function pageTable(machine: Pc): void {
+  machine.memory.writeU64(DIRECTORY + 8, BigInt(TABLE) | PRESENT | WRITABLE | USER);
+  for (let page = 0; page < 512; page++) map(machine, DATA + page * PAGE, 'writable');
 }
 
 /** Maps the page at `va`, in the 2 MiB from `DATA` on, with other rights. */
