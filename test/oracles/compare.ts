@@ -86,9 +86,10 @@ function faultsBesidesMask({ instructions, codeOffset }: Case, silicon: Outcome)
  * The SHA instructions want their memory operand aligned (SDM vol. 2, exceptions type 4); AMD's processors take it as it
  * is.
  */
-function unalignedSha({ instructions }: Case, silicon: Outcome, emulator: Outcome): boolean {
+function unalignedSha({ instructions, codeOffset }: Case, silicon: Outcome, emulator: Outcome): boolean {
   const sha = instructions[0].mnemonic.startsWith('SHA');
-  return sha && emulator.vector === GENERAL_PROTECTION && emulator.rip !== silicon.rip;
+  const faulted = emulator.rip === BigInt(CODE + codeOffset) && emulator.vector === GENERAL_PROTECTION;
+  return sha && faulted && (silicon.rip !== emulator.rip || silicon.vector === PAGE_FAULT);
 }
 
 /**
