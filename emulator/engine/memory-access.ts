@@ -23,6 +23,21 @@ export type AccessFault = GuestException | typeof STEP_NEEDED | typeof NOT_CANON
 
 const PAGE_OFFSET = PAGE_BYTES - 1;
 
+/** Bytes at SCRATCH, with room behind the longest access. */
+const SCRATCH_BYTES = 64;
+
+/**
+ * How a device gets `length` bytes that are `at` bytes from the start of an access: eight at once, those of the second part
+ * of a split access singly.
+ */
+function deviceAccesses(at: number, length: number): { offset: number; size: number }[] {
+  const step = at === 0 ? 8 : 1;
+  return Array.from({ length: Math.ceil(length / step) }, (_, i) => ({
+    offset: i * step,
+    size: Math.min(step, length - i * step),
+  }));
+}
+
 export class MemoryAccess {
   /** Why the last slow access returned 0. */
   fault: AccessFault | undefined;
@@ -45,7 +60,7 @@ export class MemoryAccess {
     this.watch = cpu.watch;
     const { linear } = cpu.memory;
     this.bytes = new Uint8Array(linear.buffer);
-    this.scratch = new DataView(linear.buffer, layout.SCRATCH, 16);
+    this.scratch = new DataView(linear.buffer, layout.SCRATCH, SCRATCH_BYTES);
   }
 
   private get access(): number {
@@ -187,18 +202,18 @@ export class MemoryAccess {
     this.pending[1] = { pa: secondPa, length: secondLength };
   }
 
-  /** Up to 8 bytes of one physical page, RAM or device, to SCRATCH + `at`. */
+  /** Up to 32 bytes of one physical page, RAM or device, to SCRATCH + `at`. */
   private readToScratch(at: number, pa: number, length: number): void {
     const { memory, bus } = this.cpu;
     if (memory.contains(pa, length)) {
       this.bytes.copyWithin(layout.SCRATCH + at, layout.RAM + pa, layout.RAM + pa + length);
       return;
     }
-    if (at === 0) {
-      this.scratch.setBigUint64(0, bus.readMemory(pa, length), true);
-      return;
+    for (const { offset, size } of deviceAccesses(at, length)) {
+      const value = bus.readMemory(pa + offset, size);
+      if (size === 1) this.scratch.setUint8(at + offset, Number(value));
+      else this.scratch.setBigUint64(at + offset, value, true);
     }
-    for (let i = 0; i < length; i++) this.scratch.setUint8(at + i, Number(bus.readMemory(pa + i, 1)));
   }
 
   /** See `Helpers.commitWrite`. */
@@ -209,10 +224,11 @@ export class MemoryAccess {
       if (length === 0) continue;
       if (memory.contains(pa, length)) {
         this.bytes.copyWithin(layout.RAM + pa, layout.SCRATCH + at, layout.SCRATCH + at + length);
-      } else if (at === 0) {
-        bus.writeMemory(pa, length, BigInt.asUintN(8 * length, this.scratch.getBigUint64(0, true)));
       } else {
-        for (let i = 0; i < length; i++) bus.writeMemory(pa + i, 1, BigInt(this.scratch.getUint8(at + i)));
+        for (const { offset, size } of deviceAccesses(at, length)) {
+          const value = this.scratch.getBigUint64(at + offset, true);
+          bus.writeMemory(pa + offset, size, BigInt.asUintN(8 * size, value));
+        }
       }
       at += length;
     }

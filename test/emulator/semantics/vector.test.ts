@@ -60,6 +60,8 @@ function machineFor(instruction: string, { cpu = ALL, change = () => {} }: Setup
 
 const vectorsOf = ({ state }: Pc): string => Buffer.from(state.extended.vectors).toString('hex');
 
+const upTo32 = (value: (i: number) => number): number[] => Array.from({ length: 32 }, (_, i) => value(i));
+
 const stopVector = (stop: Stop): number | undefined => (stop.reason === 'exception' ? stop.vector : undefined);
 
 /** Executes the instruction both ways; `undefined` if it came to the UD2 behind it, else the exception it raised. */
@@ -275,6 +277,31 @@ describe('Vector instructions', function () {
       assert.equal(outcome(instruction, at(END - bytes)), undefined, instruction);
       const fault = { vector: Vector.PF, faultAddress: BigInt(END) };
       assert.deepEqual(outcome(instruction, at(END - bytes + 1)), fault, instruction);
+    }
+  });
+
+  it('reach what is no memory with all of their bytes', function () {
+    const [load, store] = ['vmovdqu (%rbx), %ymm1', 'vmovdqu %ymm2, (%rbx)'];
+    prepare([load, store]);
+    const memoryEnd = machineOf(ALL).memory.bytes.length;
+    for (const address of [memoryEnd + PAGE, memoryEnd - 16]) {
+      const inMemory = Math.max(0, memoryEnd - address);
+      const start = (instruction: string): Pc => {
+        const machine = machineFor(instruction, {});
+        machine.state.gpr[Gpr.RBX] = BigInt(address);
+        machine.memory.load(memoryEnd - 16, new Uint8Array(16).fill(0x5a));
+        assert.equal(stopVector(machine.run(10)), Vector.UD);
+        return machine;
+      };
+      // Where nothing answers ones are read.
+      const loaded = start(load).state.extended.vectors.slice(32, 64);
+      assert.deepEqual(
+        [...loaded],
+        upTo32((i) => (i < inMemory ? 0x5a : 0xff)),
+      );
+      const { memory, state } = start(store);
+      const stored = memory.bytes.slice(memoryEnd - 16);
+      assert.deepEqual(stored.slice(0, inMemory), state.extended.vectors.slice(64, 64 + inMemory));
     }
   });
 
