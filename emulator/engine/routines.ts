@@ -2,6 +2,7 @@
 import { FunctionBody } from '../wasm/function';
 import * as w from '../wasm/expression';
 import { ValueType } from '../wasm/types';
+import { FUSED_ROUTINES } from '../isa/semantics/vector/float-fused-routines';
 import { FLOAT_ROUTINES } from '../isa/semantics/vector/float-routines';
 import * as layout from './layout';
 
@@ -22,6 +23,8 @@ export const ROUTINE_TYPES = {
   judgeDoubleQuotients: ON_VECTORS,
   judgeRoots: ON_VECTORS,
   judgeDoubleRoots: ON_VECTORS,
+  fusedSingles: ON_VECTORS,
+  fusedDoubles: ON_VECTORS,
 };
 
 /** Their code. */
@@ -30,6 +33,7 @@ export const ROUTINE_BODIES: Readonly<Record<keyof typeof ROUTINE_TYPES, () => F
   packFlags: definePackFlags,
   unpackFlags: defineUnpackFlags,
   ...FLOAT_ROUTINES,
+  ...FUSED_ROUTINES,
 };
 
 export type RoutineName = keyof typeof ROUTINE_TYPES;

@@ -94,6 +94,9 @@ export interface Helpers {
   readonly judgeDoubleQuotients: number;
   readonly judgeRoots: number;
   readonly judgeDoubleRoots: number;
+  /** (a, b, c) -> a · b + c; NaNs in lanes that the float unit has to do; vector/float-fused-routines.ts. */
+  readonly fusedSingles: number;
+  readonly fusedDoubles: number;
 }
 
 /** A value worked out when it is called for: everything it is made of is evaluated already. */

@@ -23,7 +23,7 @@ type Value = w.Value;
 type Judge = (f: FunctionBody, format: FloatFormat, a: Value, b: Value, result: Value) => Value;
 
 /** All lanes if a condition (i32) is not 0. */
-const lanesIf = (condition: Value): Value => simd.i32x4.splat(w.sub(w.i32(0), w.ne(condition, w.i32(0))));
+export const lanesIf = (condition: Value): Value => simd.i32x4.splat(w.sub(w.i32(0), w.ne(condition, w.i32(0))));
 
 /** `unfit` lanes; all if MXCSR does not round to nearest; and those that are inexact, if that matters. */
 const judged =
@@ -41,12 +41,18 @@ const unfitSum: Judge = (f, format, a, b, result) =>
   simd.or(simd.or(denormal(f, format, a), denormal(f, format, b)), notNormalOrZero(f, format, result));
 
 /** What rounding took from a sum, by Knuth: a sum of two numbers less its rounded value is a number itself. */
-const inexactSum: Judge = (f, { lanes }, a, b, result) => {
-  const { sub, add } = lanes;
-  const ofB = f.let(sub(result, a));
-  const lost = add(sub(a, sub(result, ofB)), sub(b, ofB));
-  return lanes.ne(lost, simd.zero);
-};
+export function lostOfSum(
+  f: FunctionBody,
+  { lanes: { sub, add } }: FloatFormat,
+  a: Value,
+  b: Value,
+  sum: Value,
+): Value {
+  const ofB = f.let(sub(sum, a));
+  return add(sub(a, sub(sum, ofB)), sub(b, ofB));
+}
+
+const inexactSum: Judge = (f, format, a, b, result) => format.lanes.ne(lostOfSum(f, format, a, b, result), simd.zero);
 
 /** A product or quotient may be tiny or too large; it is zero by right only if `zero` says so. */
 const unfitProduct =
@@ -70,7 +76,7 @@ function upperHalf(f: FunctionBody, x: Value): Value {
 }
 
 /** What rounding took from a product of doubles, by Dekker. */
-function lostOfProducts(f: FunctionBody, a: Value, b: Value, product: Value): Value {
+export function lostOfProducts(f: FunctionBody, a: Value, b: Value, product: Value): Value {
   const { mul, sub, add } = f64x2;
   const [a1, b1] = [upperHalf(f, a), upperHalf(f, b)];
   const [a2, b2] = [f.let(sub(a, a1)), f.let(sub(b, b1))];
@@ -79,10 +85,10 @@ function lostOfProducts(f: FunctionBody, a: Value, b: Value, product: Value): Va
 }
 
 /** 2^-900: what is lost of smaller products may be too small for a double. */
-const LEAST_SPLIT = simd.splatConstant(BigInt(1023 - 900) << 52n, 8);
+export const LEAST_SPLIT = simd.splatConstant(BigInt(1023 - 900) << 52n, 8);
 
-const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
-const EVEN_WORDS = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
+export const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+export const EVEN_WORDS = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27];
 
 /** Of too large doubles the loss comes out as a NaN, which counts as inexact. A product of singles is a double. */
 const inexactProduct: Judge = (f, format, a, b, result) => {
