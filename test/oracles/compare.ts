@@ -46,7 +46,7 @@ const LONGEST_AREA = 1024n;
 function wrapsAtFourGiB({ compatibility }: Case, silicon: Outcome, { vector, cr2 }: Outcome): boolean {
   if (!compatibility) return false;
   const limitViolation = silicon.vector === STACK_FAULT || silicon.vector === GENERAL_PROTECTION;
-  return vector === PAGE_FAULT ? cr2 > 0xffff_fff0n || cr2 === 0n : vector === ALIGNMENT_CHECK && limitViolation;
+  return vector === PAGE_FAULT ? cr2 > 0xffff_ffe0n || cr2 === 0n : vector === ALIGNMENT_CHECK && limitViolation;
 }
 
 /**
