@@ -41,7 +41,7 @@ export function isCanonicalHigh(state: Pick<CpuState, 'cr4'>, vaHigh: number): b
 /** Whether `size` bytes at `vaHigh:vaLow` are canonical, which are no more than 4 GiB. */
 export function isCanonicalRange(state: Pick<CpuState, 'cr4'>, vaHigh: number, vaLow: number, size: number): boolean {
   if (!isCanonicalHigh(state, vaHigh)) return false;
-  const lastOfLowHalf = 2 ** (linearAddressBits(state) - 33) - 1;
+  const lastOfLowHalf = (1 << (linearAddressBits(state) - 33)) - 1;
   return vaHigh !== lastOfLowHalf || (vaLow >>> 0) + size <= 2 ** 32;
 }
 
