@@ -13,9 +13,8 @@ import { hex, ImageError, type ImageSegment } from './image';
 /** What a loader works on. */
 export type BootTarget = Pick<Cpu, 'state' | 'memory' | 'modeChanged'>;
 
-/** Selectors of the start GDT. */
+/** Code selector of the start GDT; the data selector follows it. */
 export const START_CS = 0x08;
-export const START_DS = 0x10;
 
 const FLAT = AccessRights.S | AccessRights.P | AccessRights.G | SegmentType.ACCESSED;
 const CODE = FLAT | SegmentType.CODE | SegmentType.READABLE;
@@ -25,7 +24,7 @@ const RIGHTS = {
   data: FLAT | AccessRights.DB | SegmentType.WRITABLE,
 };
 
-const GDT_BYTES = 24;
+const DESCRIPTOR_BYTES = 8;
 const GIB = 1 << 30;
 const MIB2 = 1 << 21;
 const TABLE_ENTRIES = 512;
@@ -63,27 +62,55 @@ export function startTableBytes(memory: PhysicalMemory, mode: 32 | 64): number {
   return PAGE_BYTES * (3 + Math.ceil(memory.size / GIB));
 }
 
-/** 32-bit protected mode without paging: flat segments, interrupts off, the GDT in the last page of memory. */
-export function startProtectedMode(target: BootTarget, entry: bigint, stack: bigint): void {
-  const { state, memory } = target;
+/** 32-bit protected mode without paging: flat segments, interrupts off, the GDT by default in the last page of memory. */
+export function startProtectedMode(
+  target: BootTarget,
+  entry: bigint,
+  stack: bigint,
+  table: StartGdt = { gdt: target.memory.size - startTableBytes(target.memory, 32), codeSelector: START_CS },
+): void {
+  const { state } = target;
   state.cr0 = Cr0.PE | Cr0.ET | Cr0.NE;
   state.cr3 = 0n;
   state.cr4 = 0;
   state.efer = 0;
-  start(target, 32, memory.size - startTableBytes(memory, 32), entry, stack);
+  start(target, 32, table, entry, stack);
+}
+
+/** The GDT a program starts with. */
+export interface StartGdt {
+  /** Physical address. */
+  readonly gdt: number;
+  /** Selector of the code segment; that of the data segment follows it. */
+  readonly codeSelector: number;
 }
 
 /** 64-bit mode at CPL 0, all of memory mapped where it is, writable and executable, for the supervisor. */
 export function startLongMode(target: BootTarget, entry: bigint, stack: bigint): void {
-  const { state, memory } = target;
+  const { memory } = target;
   const gdt = memory.size - startTableBytes(memory, 64);
+  startIdentityMapped(target, { gdt, mappedBytes: memory.size, codeSelector: START_CS, entry, stack });
+}
+
+/** The page tables follow the page of the GDT: PML4, PDPT, and a page directory for each GiB. */
+export interface IdentityMappedStart extends StartGdt {
+  /** Mapped from 0, in pages of 2 MiB; at most 512 GiB. */
+  readonly mappedBytes: number;
+  readonly entry: bigint;
+  readonly stack: bigint;
+}
+
+/** 64-bit mode at CPL 0 over an identity map that is writable and executable, for the supervisor. */
+export function startIdentityMapped(target: BootTarget, options: IdentityMappedStart): void {
+  const { state, memory } = target;
+  const { gdt, mappedBytes, codeSelector, entry, stack } = options;
   const pml4 = gdt + PAGE_BYTES;
   const pdpt = pml4 + PAGE_BYTES;
   const directories = pdpt + PAGE_BYTES;
-  memory.load(pml4, new Uint8Array(memory.size - pml4));
+  memory.load(pml4, new Uint8Array(PAGE_BYTES * (2 + Math.ceil(mappedBytes / GIB))));
   const table = PageEntry.P | PageEntry.RW;
   memory.writeU64(pml4, BigInt(pdpt + table));
-  for (let pa = 0; pa < memory.size; pa += MIB2) {
+  for (let pa = 0; pa < mappedBytes; pa += MIB2) {
     const page = pa / MIB2;
     const directory = directories + PAGE_BYTES * Math.floor(page / TABLE_ENTRIES);
     if (page % TABLE_ENTRIES === 0) memory.writeU64(pdpt + 8 * (page / TABLE_ENTRIES), BigInt(directory + table));
@@ -93,16 +120,17 @@ export function startLongMode(target: BootTarget, entry: bigint, stack: bigint):
   state.cr3 = BigInt(pml4);
   state.cr4 = Cr4.PAE;
   state.efer = Efer.LME | Efer.LMA;
-  start(target, 64, gdt, entry, stack);
+  start(target, 64, { gdt, codeSelector }, entry, stack);
 }
 
-function start(target: BootTarget, mode: 32 | 64, gdt: number, entry: bigint, stack: bigint): void {
+function start(target: BootTarget, mode: 32 | 64, { gdt, codeSelector }: StartGdt, entry: bigint, stack: bigint): void {
   const { state, memory } = target;
-  memory.writeU64(gdt, 0n);
-  memory.writeU64(gdt + START_CS, flatDescriptor(RIGHTS[mode]));
-  memory.writeU64(gdt + START_DS, flatDescriptor(RIGHTS.data));
+  const dataSelector = codeSelector + DESCRIPTOR_BYTES;
+  memory.load(gdt, new Uint8Array(codeSelector));
+  memory.writeU64(gdt + codeSelector, flatDescriptor(RIGHTS[mode]));
+  memory.writeU64(gdt + dataSelector, flatDescriptor(RIGHTS.data));
   state.gdtr.base = BigInt(gdt);
-  state.gdtr.limit = GDT_BYTES - 1;
+  state.gdtr.limit = dataSelector + DESCRIPTOR_BYTES - 1;
   state.idtr.base = 0n;
   state.idtr.limit = 0;
   state.cpl = 0;
@@ -110,9 +138,9 @@ function start(target: BootTarget, mode: 32 | 64, gdt: number, entry: bigint, st
   state.gpr[Gpr.RSP] = stack;
   state.rflags = Flag.FIXED;
   state.rip = entry;
-  setFlatSegment(state.segments[Seg.CS], START_CS, RIGHTS[mode]);
+  setFlatSegment(state.segments[Seg.CS], codeSelector, RIGHTS[mode]);
   for (const seg of [Seg.SS, Seg.DS, Seg.ES, Seg.FS, Seg.GS])
-    setFlatSegment(state.segments[seg], START_DS, RIGHTS.data);
+    setFlatSegment(state.segments[seg], dataSelector, RIGHTS.data);
   target.modeChanged();
 }
 
