@@ -20,6 +20,9 @@ const ENTRY_MASK = layout.TLB_ENTRIES - 1;
 const FETCH_ENTRIES = 512;
 const TWO_20 = 2 ** 20;
 
+/** In `written`: more than one entry. */
+const SEVERAL = -1;
+
 /** Up to so many entries are forgotten one by one; beyond that whole tables are cleared. */
 const FEW = 512;
 
@@ -31,8 +34,8 @@ export class Tlb {
   /** Linear page numbers (52 bits), and their physical pages; user mode in the upper half. */
   private readonly fetchTag = new Float64Array(2 * FETCH_ENTRIES).fill(-1);
   private readonly fetchPage = new Float64Array(2 * FETCH_ENTRIES);
-  /** Pages of linear memory that may stand in a write table; spares `forbidWrites` the search. */
-  private readonly written = new Set<number>();
+  /** Physical pages that may stand in the write tables, with the address of the entry if there is only one. */
+  private readonly written = new Map<number, number>();
   /** What was entered since the last flush: addresses of entries, and indices of fetch entries. */
   private filled: number[] = [];
   private filledFetches: number[] = [];
@@ -102,19 +105,33 @@ export class Tlb {
     this.i32[entry] = vaLow & ~(PAGE_BYTES - 1);
     this.i32[entry + 1] = vaHigh;
     this.i32[entry + 2] = layout.RAM + page;
-    if (write) this.written.add(page);
+    if (write) this.noteWritten(page, address);
+  }
+
+  private noteWritten(page: number, entry: number): void {
+    const known = this.written.get(page);
+    if (known !== entry) this.written.set(page, known === undefined ? entry : SEVERAL);
   }
 
   /** Makes writes to a physical page take the slow path from now on. */
   forbidWrites(page: number): void {
-    if (!this.written.delete(page)) return;
+    const known = this.written.get(page);
+    if (known === undefined) return;
+    this.written.delete(page);
+    if (known !== SEVERAL) {
+      this.forbidEntry(known, page);
+      return;
+    }
     for (let pair = 0; pair < layout.TLB_PAIRS; pair++) {
       const table = this.base(pair) + TABLE_BYTES;
       for (let index = 0; index < layout.TLB_ENTRIES; index++) {
-        const entry = table + index * layout.TLB_ENTRY_BYTES;
-        if (this.i32[(entry >> 2) + 2] === layout.RAM + page) this.invalidateEntry(entry);
+        this.forbidEntry(table + index * layout.TLB_ENTRY_BYTES, page);
       }
     }
+  }
+
+  private forbidEntry(entry: number, page: number): void {
+    if (this.i32[(entry >> 2) + 2] === layout.RAM + page) this.invalidateEntry(entry);
   }
 
   /** Physical page of a linear address for fetching, or -1 if it is not known. */
