@@ -71,7 +71,7 @@ function windowOffset(va: bigint): number | undefined {
   return offsets.find((offset) => offset >= 0 && offset < WINDOW_BYTES);
 }
 
-const formsKey = (group: Group, compatibility: boolean): string => `${group} ${compatibility ? 32 : 64}`;
+const formsKey = (of: string, compatibility: boolean): string => `${of} ${compatibility ? 32 : 64}`;
 
 function append(lists: Map<string, Encoding[]>, key: string, encoding: Encoding): void {
   const list = lists.get(key);
@@ -90,6 +90,8 @@ export class Generator {
   private readonly encodings: Map<string, Encoding[]>;
   /** Those that cases begin with, by mnemonic and then by form. */
   private readonly chosen = new Map<string, Encoding[][]>();
+  /** Those with registers alone: of `FOLLOWERS`, and of each group. */
+  private readonly followers = new Map<string, Encoding[]>();
   private readonly registerForms = new Map<string, Encoding[]>();
   private readonly mnemonics: readonly string[];
   private readonly fusedPairs: boolean;
@@ -102,7 +104,9 @@ export class Generator {
       const chosen = groups === undefined ? list : list.filter(({ group }) => groups.has(group));
       if (chosen.length > 0 && (only === undefined || only === mnemonic)) this.chosen.set(mnemonic, byForm(chosen));
       for (const one of list) {
-        if (one.memory || one.group === 'integer' || isApproximate(mnemonic)) continue;
+        if (one.memory) continue;
+        if (FOLLOWERS.includes(mnemonic)) append(this.followers, formsKey(mnemonic, one.compatibility), one);
+        if (one.group === 'integer' || isApproximate(mnemonic)) continue;
         append(this.registerForms, formsKey(one.group, one.compatibility), one);
       }
     }
@@ -521,9 +525,7 @@ export class Generator {
     const follower = pair ? 'Jcc' : random.pick(FOLLOWERS);
     const irrelevant = follower === 'LAHF' ? 0 : Flag.AF;
     if (undefinedFlags(first, Number(test.gpr[Gpr.RCX] & 0xffn)) & ~irrelevant) return;
-    const choices = (this.encodings.get(follower) ?? []).filter(
-      ({ memory, compatibility }) => !memory && compatibility === test.compatibility,
-    );
+    const choices = this.followers.get(formsKey(follower, test.compatibility)) ?? [];
     if (choices.length === 0) return;
     const draft = this.draft(random.pick(choices), false);
     if (!draft || draft.instruction.operands.some((operand: Operand) => operand.kind === 'memory')) return;
