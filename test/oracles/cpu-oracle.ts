@@ -26,11 +26,15 @@ export interface OracleOptions {
 }
 
 const BATCH = 5000;
-/** Compiling takes longer than all else: it is done for one case in so many. */
+/** Single steps take the same handlers as runs of blocks, and compiling takes longer than all else: one case in so many. */
+const STEPPED_ONE_IN = 4;
 const COMPILED_ONE_IN = 16;
 
 function waysFor(seed: number): readonly Way[] {
-  return seed % COMPILED_ONE_IN === 0 ? ['step', 'run', 'compiled'] : ['step', 'run'];
+  const ways: Way[] = ['run'];
+  if (seed % STEPPED_ONE_IN === 0) ways.push('step');
+  if (seed % COMPILED_ONE_IN === 0) ways.push('compiled');
+  return ways;
 }
 
 /** Mnemonics of which there are cases on this processor. */
