@@ -7,20 +7,24 @@ import { FloatEnvironment } from '../softfloat';
 import { dotProduct } from './dot-product';
 import { elementFunction, type ElementFunction } from './elements';
 import { decodeOperation, ELEMENT_BYTES, FloatCode, type FloatOperation } from './operation';
+import { QuickArithmetic, quickProgram, type QuickProgram } from './quick';
 
 const OPERANDS = 3;
 
 interface Program extends FloatOperation {
   readonly compute: ElementFunction | undefined;
+  readonly quick: QuickProgram | undefined;
 }
 
 export class FloatUnit {
   private readonly env = new FloatEnvironment('sse');
   private readonly programs = new Map<number, Program>();
   private readonly state: DataView;
+  private readonly quick: QuickArithmetic;
 
   /** `linear` is the memory of the machine: see FLOAT_OPERANDS in engine/layout.ts. */
   constructor(linear: WebAssembly.Memory) {
+    this.quick = new QuickArithmetic(linear);
     this.state = new DataView(linear.buffer, 0, FLOAT_RESULT + FLOAT_OPERAND_BYTES);
   }
 
@@ -28,13 +32,16 @@ export class FloatUnit {
   execute(operation: number): boolean {
     const program = this.programs.get(operation) ?? this.enter(operation);
     const mxcsr = this.state.getUint32(MXCSR, true);
-    return this.exactly(program, mxcsr);
+    const flags = program.quick ? this.quick.execute(program.quick, mxcsr) : -1;
+    if (flags < 0) return this.exactly(program, mxcsr);
+    this.state.setUint32(MXCSR, mxcsr | flags, true);
+    return true;
   }
 
   private enter(operation: number): Program {
     const decoded = decodeOperation(operation);
     const compute = decoded.code === FloatCode.DOT_PRODUCT ? undefined : elementFunction(decoded);
-    const program = { ...decoded, compute };
+    const program = { ...decoded, compute, quick: quickProgram(decoded) };
     this.programs.set(operation, program);
     return program;
   }
