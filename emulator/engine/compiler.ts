@@ -8,12 +8,11 @@ import type { Instruction } from '../isa/instruction';
 import type { Block, Region } from './block';
 import type { CodeCache } from './code-cache';
 import { Builtin, type HandlerTable } from './handlers';
-import { LEAST_MEMORY_PAGES, REGION_TYPE, type EngineImports } from './interpreter';
+import { LEAST_MEMORY_PAGES, REGION_TYPE } from './interpreter';
 import type { Lowering } from './lowering';
 import type { Mode } from './mode';
 import { compilablePrefix, compileRegion, type RegionBlock } from './region';
 import { importHelpers } from './out-of-line';
-import type { Routines } from './routines';
 
 /** A block is compiled once so many slices have ended at it. */
 const HOT = 3;
@@ -51,8 +50,8 @@ export class Compiler {
     private readonly lowering: Lowering,
     private readonly handlers: HandlerTable,
     private readonly supports: (instruction: Instruction) => boolean,
-    private readonly imports: EngineImports,
-    private readonly routines: Routines,
+    /** Exports of the interpreter's module: all that `importHelpers` may import. */
+    private readonly helpers: WebAssembly.Exports,
   ) {}
 
   /** Regions in force. */
@@ -103,7 +102,7 @@ export class Compiler {
     writer.define(writer.declare(REGION_TYPE, 'region'), body);
     const code = writer.encode();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code as BufferSource), {
-      env: { memory: this.linear, ...this.imports, ...this.routines },
+      env: { ...this.helpers, memory: this.linear },
     });
     this.functions.set(slot, instance.exports.region);
 

@@ -19,7 +19,6 @@ import { Lowering } from './lowering';
 import { MemoryAccess, type AccessFault } from './memory-access';
 import { OUT_OF_LINE_SLOTS, OutOfLineHandlers } from './out-of-line';
 import type { Processor } from './processor';
-import { forRoutines } from './routines';
 
 /**
  * What carries guest code out: the interpreter, and compiled code where it is hot; compiled code from the first time control
@@ -82,11 +81,10 @@ export class GeneratedCode {
     });
     this.run = exports.run as (record: number) => void;
     const { table } = interpreter;
-    const routines = forRoutines((name) => exports[name]);
-    this.outOfLine = new OutOfLineHandlers(linear, functions, table, imports, routines);
+    this.outOfLine = new OutOfLineHandlers(linear, functions, table, exports);
     this.compilesAtOnce = stages === 'compiled';
     if (stages !== 'interpreter') {
-      this.compiler = new Compiler(linear, functions, this.code, this.lowering, table, supports, imports, routines);
+      this.compiler = new Compiler(linear, functions, this.code, this.lowering, table, supports, exports);
     }
   }
 

@@ -61,12 +61,33 @@ export function generateInterpreter(table: HandlerTable): Uint8Array {
   const helpers: Helpers = { ...imports, ...routines };
   for (const [name, body] of Object.entries(ROUTINE_BODIES)) writer.define(routines[name as RoutineName], body());
 
+  for (const [name, type] of Object.entries(IMPORT_TYPES)) {
+    writer.define(writer.declare(type, name), forwardTo(imports[name as keyof EngineImports], type));
+  }
+
   const run = writer.declare({ parameters: [I32], results: [] }, 'run');
   const signature = writer.signature(REGION_TYPE);
   writer.define(run, interpreterBody(table, helpers, imports, signature));
-  writer.addCustomSection(FINGERPRINT_SECTION, table.fingerprint());
+  writer.addCustomSection(FINGERPRINT_SECTION, fingerprint(table));
   return writer.encode();
 }
+
+/**
+ * Calls function `target` with its own arguments. Other modules link to the engine's functions through these: for a function
+ * of JavaScript each of them would need an adapter of its own.
+ */
+function forwardTo(target: number, { parameters, results }: FunctionType): FunctionBody {
+  const f = new FunctionBody(parameters);
+  const values = parameters.map((_, i) => f.parameter(i));
+  if (results.length === 0) f.call(target, values);
+  else f.return({ kind: 'call', type: results[0], function: target, arguments: values });
+  if (results.length > 0) f.unreachable();
+  return f;
+}
+
+/** Handlers and exports. */
+const fingerprint = (table: HandlerTable): string =>
+  [table.fingerprint(), ...Object.keys(IMPORT_TYPES), ...Object.keys(ROUTINE_TYPES)].join(' ');
 
 /** Compiles the interpreter: from `code`, if that was generated for the same handlers, else generated now. */
 export function loadInterpreter(definitions: readonly Definition[], code?: Uint8Array): Interpreter {
@@ -74,15 +95,15 @@ export function loadInterpreter(definitions: readonly Definition[], code?: Uint8
   if (code) {
     const module = new WebAssembly.Module(code as BufferSource);
     const sections = WebAssembly.Module.customSections(module, FINGERPRINT_SECTION);
-    if (sections.length === 1 && new TextDecoder().decode(sections[0]) === table.fingerprint())
-      return { module, table };
+    if (sections.length === 1 && new TextDecoder().decode(sections[0]) === fingerprint(table)) return { module, table };
   }
   return { module: new WebAssembly.Module(generateInterpreter(table) as BufferSource), table };
 }
 
 type Imports = Record<keyof EngineImports, number>;
 
-const IMPORT_TYPES: Readonly<Record<keyof EngineImports, FunctionType>> = {
+/** Their types. */
+export const IMPORT_TYPES: Readonly<Record<keyof EngineImports, FunctionType>> = {
   slowRead: { parameters: [I32, I32, I32], results: [I32] },
   slowWrite: { parameters: [I32, I32, I32, I32], results: [I32] },
   commitWrite: { parameters: [], results: [] },
@@ -96,7 +117,7 @@ const IMPORT_TYPES: Readonly<Record<keyof EngineImports, FunctionType>> = {
 };
 
 /** Declares the engine's functions as imports of a module; returns their indices. */
-export function importEngine(writer: ModuleWriter): Imports {
+function importEngine(writer: ModuleWriter): Imports {
   const entries = Object.entries(IMPORT_TYPES).map(([name, type]) => [name, writer.importFunction(name, type)]);
   return Object.fromEntries(entries) as Imports;
 }

@@ -8,11 +8,11 @@ import { FunctionBody } from '../wasm/function';
 import { ModuleWriter } from '../wasm/module';
 import { ValueType } from '../wasm/types';
 import type { Handler, HandlerTable } from './handlers';
-import { importEngine, LEAST_MEMORY_PAGES, REGION_TYPE, type EngineImports } from './interpreter';
+import { IMPORT_TYPES, LEAST_MEMORY_PAGES, REGION_TYPE } from './interpreter';
 import { InterpreterContext, type Frame } from './interpreter-context';
 import * as layout from './layout';
 import type { ExitReason } from './records';
-import { forRoutines, ROUTINE_TYPES, type Routines } from './routines';
+import { ROUTINE_TYPES } from './routines';
 
 /** Indices in the function table below this one belong to compiled regions. */
 export const OUT_OF_LINE_SLOTS = 4096;
@@ -51,10 +51,17 @@ function stage({ definition, operands, variant }: Handler, helpers: Helpers): Fu
   return f;
 }
 
-/** Declares the engine's functions and routines as imports of a module. */
+/**
+ * The engine's functions and routines, each imported into the module when its index is first asked for: an import costs time and
+ * memory for every instance. All code must be staged before the module's own functions are declared.
+ */
 export function importHelpers(writer: ModuleWriter): Helpers & { readonly lookUp: number } {
-  const engine = importEngine(writer);
-  return { ...engine, ...forRoutines((name) => writer.importFunction(name, ROUTINE_TYPES[name])) };
+  const helpers = {};
+  for (const [name, type] of Object.entries({ ...IMPORT_TYPES, ...ROUTINE_TYPES })) {
+    let index: number | undefined;
+    Object.defineProperty(helpers, name, { get: () => (index ??= writer.importFunction(name, type)) });
+  }
+  return helpers as Helpers & { readonly lookUp: number };
 }
 
 /** Compiled handlers, shared by all machines. */
@@ -65,7 +72,8 @@ function moduleOf(handler: Handler): WebAssembly.Module {
   if (!module) {
     const writer = new ModuleWriter(LEAST_MEMORY_PAGES);
     const helpers = importHelpers(writer);
-    writer.define(writer.declare(REGION_TYPE, 'handler'), stage(handler, helpers));
+    const body = stage(handler, helpers);
+    writer.define(writer.declare(REGION_TYPE, 'handler'), body);
     module = new WebAssembly.Module(writer.encode() as BufferSource);
     modules.set(handler, module);
   }
@@ -80,8 +88,8 @@ export class OutOfLineHandlers {
     private readonly linear: WebAssembly.Memory,
     private readonly functions: WebAssembly.Table,
     private readonly table: HandlerTable,
-    private readonly imports: EngineImports,
-    private readonly routines: Routines,
+    /** Exports of the interpreter's module: all that `importHelpers` may import. */
+    private readonly helpers: WebAssembly.Exports,
   ) {}
 
   /** Where in the function table handler `number` is. */
@@ -89,7 +97,7 @@ export class OutOfLineHandlers {
     const known = this.slots.get(number);
     if (known !== undefined) return known;
     const instance = new WebAssembly.Instance(moduleOf(this.table.handler(number)), {
-      env: { memory: this.linear, ...this.imports, ...this.routines },
+      env: { ...this.helpers, memory: this.linear },
     });
     const slot = OUT_OF_LINE_SLOTS + this.slots.size;
     if (this.functions.length <= slot) this.functions.grow(slot + 64 - this.functions.length);

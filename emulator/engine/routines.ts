@@ -38,9 +38,6 @@ export const ROUTINE_BODIES: Readonly<Record<keyof typeof ROUTINE_TYPES, () => F
 
 export type RoutineName = keyof typeof ROUTINE_TYPES;
 
-/** The functions themselves, from the exports of the interpreter's module. */
-export type Routines = Readonly<Record<RoutineName, WebAssembly.ExportValue>>;
-
 /** Something for each routine. */
 export function forRoutines<T>(make: (name: RoutineName) => T): Record<RoutineName, T> {
   const names = Object.keys(ROUTINE_TYPES) as RoutineName[];
