@@ -8,7 +8,7 @@ import { Cr4 } from '../cpu/state';
 import { FloatUnit } from '../float-unit';
 import { Gpr, type Instruction, type Seg } from '../isa/instruction';
 import { BulkString } from './bulk-string';
-import type { LocatedInstruction } from './block';
+import type { LocatedInstruction, Region } from './block';
 import { CodeCache } from './code-cache';
 import { Compiler } from './compiler';
 import { Fetcher } from './fetch';
@@ -65,7 +65,7 @@ export class GeneratedCode {
         spaces.flushJumps();
         this.compiler?.forget();
       },
-      regionBroken: (region) => this.compiler?.drop(region),
+      regionBroken: (region) => this.regionBroken(region),
     });
     memory.codeWritten = (pa, length) => {
       for (const block of this.code.overlapping(pa, length)) this.code.drop(block);
@@ -123,6 +123,12 @@ export class GeneratedCode {
       this.fault = error;
       return 0;
     }
+  }
+
+  private regionBroken(region: Region): void {
+    this.compiler?.drop(region);
+    // Blocks are compiled when they are looked up.
+    if (this.compilesAtOnce) for (const block of region.blocks) this.code.drop(block);
   }
 
   private imports(architectural: (record: number) => number): EngineImports {

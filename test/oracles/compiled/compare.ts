@@ -51,8 +51,14 @@ export function compareProgram(seed: number, engine: EngineStages, mode: Program
     for (let i = 0; i < MOST_STOPS && interpreted.instructionCount < MOST_INSTRUCTIONS; i++) {
       const action = actions.next(interpreted);
       history.push(`${action.name} at ${interpreted.instructionCount}`);
-      const stop = action.act(interpreted);
-      const lines = differences(subject, interpreted, compiled, stop, action.act(compiled));
+      let stop: Stop | undefined;
+      let lines: string[];
+      try {
+        stop = action.act(interpreted);
+        lines = differences(subject, interpreted, compiled, stop, action.act(compiled));
+      } catch (error) {
+        lines = [`an error of the host: ${String(error)}`];
+      }
       mostCompiled = Math.max(mostCompiled, compiled.compiledRegions);
       if (lines.length > 0) return { seed, engine, mode, lines, history: history.slice(-SHOWN_HISTORY) };
       if (!stop) continue;

@@ -37,14 +37,16 @@ export class Instructions {
     return this.random.pick(from)[size];
   }
 
-  /** An operand in the data pages: now and then at a page boundary, and then one that may fault behind it. */
-  memory(): string {
+  /** An operand in the data pages, where all is well, at times across a page boundary; with `risky` also elsewhere. */
+  memory(risky: boolean): string {
     const { random } = this;
-    const near = random.chance(75);
-    let displacement = near ? random.below(0xff0) : random.below(at.DATA_PAGES.length * 0x1000) - 0x1000;
-    if (random.chance(12)) displacement = 0x1000 * random.below(7) - random.below(9);
-    if (random.chance(near ? 25 : 0)) return `${displacement & 0x7ff}(%rbx,%r11,${random.pick([1, 2, 4, 8])})`;
-    if (random.chance(8)) return `0x${(at.DATA + (displacement & 0x1fff)).toString(16)}`;
+    if (random.chance(risky ? 40 : 8)) {
+      const boundary = risky ? 1 + random.below(at.DATA_PAGES.length) : 1;
+      return `0x${(at.DATA + 0x1000 * boundary - random.below(9)).toString(16)}`;
+    }
+    if (risky) return `${random.below(at.DATA_PAGES.length * 0x1000) - 0x1000}(%rbx)`;
+    const displacement = random.below(0xff0);
+    if (random.chance(25)) return `${displacement & 0x7ff}(%rbx,%r11,${random.pick([1, 2, 4, 8])})`;
     return `${displacement}(%rbx)`;
   }
 
@@ -97,12 +99,12 @@ export class Instructions {
     }
   }
 
-  access(): string {
+  access(risky = false): string {
     const { random } = this;
     const size = random.below(4);
     const suffix = SUFFIXES[size];
     const register = this.name(size, PLAIN);
-    const memory = this.memory();
+    const memory = this.memory(risky);
     switch (random.below(12)) {
       case 0:
       case 1:
@@ -133,17 +135,25 @@ export class Instructions {
     }
   }
 
-  /** Flags: read, or some of them changed; TF, DF and AC stay on for what follows. */
   flags(): string {
+    return this.random.pick([
+      'pushf\n  pop %r13\n  and $0xcd5, %r13d\n  xor %r13, %r14\n  rol $7, %r14',
+      'pushf\n  pop %r13\n  and $0xcd5, %r13d\n  xor %r13, %r14\n  rol $7, %r14',
+      'lahf',
+      'sahf',
+      'clc',
+      'stc',
+      'cmc',
+    ]);
+  }
+
+  /** TF, DF, AC and others, which stay for what follows. */
+  changeFlags(): string {
     const { random } = this;
     const mask = random.pick(Object.values(FLAG_CHANGES));
     return random.pick([
-      'pushf\n  pop %r13\n  and $0xcd5, %r13d\n  xor %r13, %r14\n  rol $7, %r14',
-      'pushf\n  pop %r13\n  and $0xcd5, %r13d\n  xor %r13, %r14\n  rol $7, %r14',
       `pushf\n  xorq $0x${mask.toString(16)}, (%rsp)\n  popf`,
-      'lahf',
-      'sahf',
-      random.pick(['clc', 'stc', 'cmc', 'cld', 'std', 'cld']),
+      'std',
       'pushf\n  orq $0x100, (%rsp)\n  popf\n  nop\n  nop',
     ]);
   }

@@ -8,6 +8,8 @@ import { CONDITIONS, Instructions } from './instructions';
 
 /** Counts how often the program has begun anew; at the end of the data, where random accesses rarely reach. */
 const ROUNDS = at.DATA + 0x7ff0;
+/** Above the stack pointer: pops find something. */
+const STACK_USED = 0x100;
 const FUNCTIONS = 5;
 /** Each takes up to two pages. */
 const MOST_STRADDLES = 5;
@@ -52,7 +54,7 @@ export class Program {
     lines.push(
       'recover:',
       '  cld',
-      `  mov $0x${at.STACK_TOP.toString(16)}, %esp`,
+      `  mov $0x${(at.STACK_TOP - STACK_USED).toString(16)}, %esp`,
       `  incl 0x${ROUNDS.toString(16)}`,
       `  cmpl $${10 + random.below(2000)}, 0x${ROUNDS.toString(16)}`,
       '  ja finish',
@@ -114,25 +116,38 @@ export class Program {
     const { random, lines, some } = this;
     const kind = random.below(100);
     if (kind < 45) lines.push(`  ${some.arithmetic()}`);
-    else if (kind < 68) lines.push(`  ${some.access()}`);
-    else if (kind < 72) lines.push(`  ${some.flags()}`);
-    else if (kind < 75) lines.push(`  ${some.string()}`);
-    else if (kind < 76) lines.push(`  ${some.fault()}`);
-    else if (kind < 80) lines.push(`  ${some.system()}`);
+    else if (kind < 64) lines.push(`  ${some.access()}`);
+    else if (kind < 67) this.sometimes(some.access(true));
+    else if (kind < 70) lines.push(`  ${some.flags()}`);
+    else if (kind < 71) this.sometimes(some.changeFlags());
+    else if (kind < 74) this.sometimes(some.string());
+    else if (kind < 76) this.sometimes(some.fault());
+    else if (kind < 80) this.sometimes(some.system());
     else if (kind < 84)
       lines.push(`  push ${random.pick(['%rax', '%r9', '%rsi'])}\n  pop ${random.pick(['%r8', '%rdi', '%r10'])}`);
     else if (kind < 86) this.indirect(callable);
     else if (kind < 91) this.call(callable);
-    else if (kind < 94) this.site();
-    else if (kind < 97) this.patchers.push(lines.push('') - 1);
+    else if (kind < 93) this.site();
+    else if (kind < 94) this.patchers.push(lines.push('') - 1);
+    else if (kind < 97) this.patchAhead();
     else if (kind < 98) this.straddle();
-    else lines.push(`  mov $0x${(at.ALIAS + (random.chance(50) ? 0 : 0xff0)).toString(16)}, %ecx`, '  call *%rcx');
+    else if (kind < 99) lines.push(`  mov $0x${at.ALIAS.toString(16)}, %ecx`, '  call *%rcx');
+    else this.sometimes(`mov $0x${(at.ALIAS + 0xff7 + random.below(8)).toString(16)}, %ecx\n  call *%rcx`);
+  }
+
+  /** Does something in one round of a few: what faults ends its round, and what follows shall have its turn, too. */
+  private sometimes(text: string): void {
+    const { random, lines } = this;
+    const over = this.label();
+    const mask = random.pick([3, 7, 15]);
+    lines.push(`  mov 0x${ROUNDS.toString(16)}, %r13d`, `  and $${mask}, %r13d`);
+    lines.push(`  cmp $${random.below(mask + 1)}, %r13d`, `  jne ${over}`, `  ${text}`, `${over}:`);
   }
 
   private loop(): void {
     const { random, lines } = this;
     const label = this.label();
-    lines.push(`  mov $${random.pick([3, 40, 400])}, %r12d`, `${label}:`);
+    lines.push(`  mov $${random.pick([2, 8, 60])}, %r12d`, `${label}:`);
     this.body(3 + random.below(25), 0);
     lines.push('  dec %r12d', `  jnz ${label}`);
   }
@@ -194,9 +209,21 @@ export class Program {
 
   /** Writes other contents to a site, all at once or bytewise. */
   private patcher(): string {
+    return this.sites.length === 0 ? '  nop' : this.patch(this.random.pick(this.sites));
+  }
+
+  /** Overwrites what control is about to reach, in the same block or after a branch. */
+  private patchAhead(): void {
+    const { random, lines, some } = this;
+    const site = { label: this.label(), contents: random.pick(PATCHES) };
+    lines.push(this.patch(site));
+    if (random.chance(50)) lines.push(`  ${some.arithmetic()}`);
+    if (random.chance(75)) lines.push(`  j${random.pick(CONDITIONS)} ${site.label}`, `  ${some.arithmetic()}`);
+    lines.push(`${site.label}: .byte ${random.pick(site.contents)}`);
+  }
+
+  private patch({ label, contents }: Site): string {
     const { random } = this;
-    if (this.sites.length === 0) return '  nop';
-    const { label, contents } = random.pick(this.sites);
     const bytes = random.pick(contents).split(', ').map(Number);
     const lines: string[] = [];
     if (bytes.length === 8 && random.chance(70)) {
@@ -208,11 +235,8 @@ export class Program {
     } else bytes.forEach((byte, i) => lines.push(`  movb $${byte}, ${label}+${i}(%rip)`));
     // Most of the time it is left as it is: code that changes all the time is not worth compiling.
     const over = this.label();
-    return [
-      `  testb $${random.pick([1, 7, 31])}, 0x${ROUNDS.toString(16)}`,
-      `  jnz ${over}`,
-      ...lines,
-      `${over}:`,
-    ].join('\n');
+    return [`  testb $${random.pick([1, 3, 7])}, 0x${ROUNDS.toString(16)}`, `  jnz ${over}`, ...lines, `${over}:`].join(
+      '\n',
+    );
   }
 }
