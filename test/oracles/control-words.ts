@@ -8,6 +8,9 @@ const ERROR_SUMMARY = 0x80;
 const BUSY = 0x8000;
 const CONDITION_CODES = 0x4700;
 
+/** MXCSR.MM, which AMD's processors alone have. */
+export const MISALIGNED_MODE = 0x20000;
+
 /** Default or with other rounding, denormals as zeros, flags already set; at times with unmasked exceptions. */
 export function randomMxcsr(random: Random): number {
   if (random.chance(30)) return 0x1f80;

@@ -26,6 +26,8 @@ export interface OracleOptions {
 }
 
 const BATCH = 5000;
+/** So many batches share a machine: what it has made for one immediate after the other adds up. */
+const BATCHES_OF_A_MACHINE = 20;
 /** Single steps take the same handlers as runs of blocks, and compiling takes longer than all else: one case in so many. */
 const STEPPED_ONE_IN = 4;
 const COMPILED_ONE_IN = 16;
@@ -49,7 +51,7 @@ export function compareWithSilicon(
   note: (done: number) => void = () => {},
 ): { mismatches: Mismatch[]; coverage: Coverage } {
   const generator = new Generator({ only, groups, processor: Silicon.flags(), lowWindow: Silicon.allowsLowWindow() });
-  const emulated = new Emulated();
+  let emulated = new Emulated();
   const mismatches: Mismatch[] = [];
   const coverage = new Coverage();
   for (let done = 0; done < cases;) {
@@ -77,6 +79,7 @@ export function compareWithSilicon(
       });
     });
     done += size;
+    if (done % (BATCHES_OF_A_MACHINE * BATCH) === 0) emulated = new Emulated();
     note(done);
   }
   return { mismatches, coverage };

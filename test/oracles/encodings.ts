@@ -19,6 +19,8 @@ export interface Encoding {
   readonly vexL: number;
   readonly vexW: number;
   readonly opcode: number;
+  /** Whether REX.W makes it what it is. */
+  readonly wide: boolean;
   /** ModRM.reg, and whether ModRM.rm is memory: of importance only if the instruction has a ModRM byte. */
   readonly reg: number;
   readonly memory: boolean;
@@ -140,16 +142,16 @@ function* opcodes(): Generator<Opcode> {
 function formsOf(opcode: Opcode): Encoding[] {
   const forms: Encoding[] = [];
   const narrow = opcodeBytes(opcode, 0);
-  // With REX.W some are another instruction (CMPXCHG16B); which it is to be is left to chance.
+  // With REX.W most have other operands, and some are another instruction (CMPXCHG16B).
   const wide = opcode.compatibility || opcode.vexMap !== 0 ? undefined : opcodeBytes(opcode, 1);
   const rms = choosesByRm(opcode) ? EVERY_RM : ANY_RM;
   for (let reg = 0; reg < 8; reg++) {
     for (const memory of [false, true]) {
       for (const rm of memory ? ANY_RM : rms) {
         const found = probe(opcode, narrow, reg, memory ? -1 : Math.max(rm, 0));
-        if (found) forms.push({ ...opcode, reg, memory, rm, ...found });
+        if (found) forms.push({ ...opcode, wide: false, reg, memory, rm, ...found });
         const other = wide && probe(opcode, wide, reg, memory ? -1 : Math.max(rm, 0));
-        if (other && other.mnemonic !== found?.mnemonic) forms.push({ ...opcode, reg, memory, rm, ...other });
+        if (other && other.form !== found?.form) forms.push({ ...opcode, wide: true, reg, memory, rm, ...other });
       }
     }
   }

@@ -172,7 +172,8 @@ export class Generator {
     const { compatibility, group } = encoding;
     const bit = (percent: number): number => (!compatibility && random.chance(percent) ? 1 : 0);
     const vvvv = encoding.vvvv ? this.vvvv(compatibility) : 0;
-    const extensions: Extensions = { r: bit(40), x: bit(40), b: bit(40), w: bit(35), vvvv };
+    const w = encoding.wide ? 1 : bit(15);
+    const extensions: Extensions = { r: bit(40), x: bit(40), b: bit(40), w, vvvv };
     const bytes = this.prefixes(encoding);
     if (encoding.vexMap !== 0) {
       const short = encoding.vexMap === 1 && encoding.vexW === 0 && extensions.x === 0 && extensions.b === 0;

@@ -1,5 +1,5 @@
 /** Memory images for the instructions that load state: FLDENV, FRSTOR, FXRSTOR, XRSTOR; valid ones and broken ones. */
-import { randomControl, randomMxcsr, randomStatus, randomTags } from './control-words';
+import { MISALIGNED_MODE, randomControl, randomMxcsr, randomStatus, randomTags } from './control-words';
 import { fillStack } from './extended-reals';
 import { emptyExtendedState, EXTENDED_STATE_BYTES, ST_BYTES, writeExtendedState } from './extended-state';
 import { fillBits } from './lanes';
@@ -11,8 +11,6 @@ const HEADER_BYTES = 64;
 const AVX_BYTES = 256;
 export const XSAVE_BYTES = LEGACY_BYTES + HEADER_BYTES + AVX_BYTES;
 const MXCSR_AT = 24;
-/** MXCSR.MM, which AMD's processors alone have. */
-const MISALIGNED_MODE = 0x20000;
 const XMM_END = 416;
 const XSTATE_BV_AT = 512;
 const XCOMP_BV_AT = 520;
