@@ -8,10 +8,13 @@ export const enum ExitCode {
   SUCCESS = 0,
   FAILURE = 1,
   USAGE = 2,
+  /** `boot`: kernel panic or triple fault. A guest that writes 1 to the debug-exit port ends alike. */
+  GUEST_FAILURE = 3,
+  /** Of `boot` also: the seconds are over. */
   INSTRUCTION_LIMIT = 4,
   TRIPLE_FAULT = 6,
   HALTED = 8,
-  /** `run` could not even begin: 1 would be a guest that wrote 0. */
+  /** `run` and `boot` could not even begin: 1 would be a guest that wrote 0. */
   NOT_RUN = 10,
 }
 

@@ -5,7 +5,7 @@ import { Flag, type Machine } from '../emulator';
 /** Time between two looks at what was typed. */
 const SLICE_MS = 20;
 /** Instructions at first; later as many as take that time. */
-const FIRST_SLICE = 100_000;
+export const FIRST_SLICE = 100_000;
 const LARGEST_SLICE = 20_000_000;
 
 export type End =
@@ -44,27 +44,34 @@ export async function runToEnd(
   }
 }
 
-function nextSlice(slice: number, milliseconds: number): number {
+/** How many instructions the next slice has, after one that took so long. */
+export function nextSlice(slice: number, milliseconds: number): number {
   if (milliseconds > SLICE_MS) return Math.max(1, Math.ceil(slice / 2));
   return Math.min(LARGEST_SLICE, slice * 2);
 }
 
 /** Standard input on its way to the guest. */
-class SerialLine {
+export class SerialLine {
   private ended: boolean;
   private received = false;
   private wake = (): void => undefined;
+  /** The user pressed the key that ends the session. */
+  quit = false;
 
   constructor(
     private readonly machine: Machine,
     private readonly input: Readable | undefined,
+    /** Byte that ends the session instead of going to the guest. */
+    private readonly quitKey?: number,
   ) {
     this.ended = input === undefined || input.readableEnded || input.destroyed;
     input?.on('data', this.data).on('end', this.end).on('close', this.end).on('error', this.end);
   }
 
   private readonly data = (chunk: Uint8Array | string): void => {
-    this.machine.sendSerial(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
+    const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+    if (this.quitKey !== undefined && bytes.includes(this.quitKey)) this.quit = true;
+    else this.machine.sendSerial(bytes);
     this.received = true;
     this.wake();
   };
@@ -80,6 +87,17 @@ class SerialLine {
     const { received } = this;
     this.received = false;
     return received;
+  }
+
+  /** Waits for input, at most so many milliseconds. */
+  async inputWithin(milliseconds: number): Promise<void> {
+    this.received = false;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((wake) => {
+      this.wake = wake;
+      timer = setTimeout(wake, milliseconds);
+    });
+    clearTimeout(timer);
   }
 
   /** Lets go of the input, so that the process can end while its other side is still open. */

@@ -9,6 +9,7 @@ import type { Terminal } from './terminal';
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run')).runCommand,
   trace: async () => (await import('./commands/trace')).traceCommand,
+  boot: async () => (await import('./commands/boot')).bootCommand,
   assemble: async () => (await import('./commands/assemble')).assembleCommand,
   dap: async () => (await import('./commands/dap')).dapCommand,
   'language-server': async () => (await import('./commands/language-server')).languageServerCommand,

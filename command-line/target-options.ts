@@ -83,7 +83,7 @@ export function targetOf(
   const entry = given.entry === undefined ? undefined : parseNumber('--entry', given.entry);
   const engine = given.engine === undefined ? undefined : parseChoice('--engine', given.engine, ENGINE_STAGES);
   const registers = given.set.map(parseSetting);
-  if (given.memory !== undefined) checkUsage('--memory', () => parseMemorySize(given.memory ?? ''));
+  const memoryBytes = memorySizeOf(given.memory);
   const format = formatFor(program, parseChoice('--format', given.format ?? 'auto', FORMATS));
   const bare = options.bare || mode !== undefined || loadAddress !== undefined || entry !== undefined;
   const kernel = kernelFor(program, given, format, bare);
@@ -98,7 +98,7 @@ export function targetOf(
     ...(kernel === undefined ? {} : { kernel }),
     ...(given.cpu === undefined ? {} : { cpu: given.cpu }),
     ...(engine === undefined ? {} : { engine }),
-    ...(given.memory === undefined ? {} : { memoryBytes: parseMemorySize(given.memory) }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(loadAddress === undefined ? {} : { loadAddress }),
     ...(entry === undefined ? {} : { entry }),
     ...(mode === undefined ? {} : { mode: mode === '32' ? 32 : 64 }),
@@ -171,7 +171,8 @@ function unknownRegister(name: string): UsageError {
   );
 }
 
-function checkModel(name: string | undefined): void {
+/** Throws UsageError if there is no such CPU model. */
+export function checkModel(name: string | undefined): void {
   if (name === undefined) return;
   try {
     parseCpuModel(name);
@@ -187,10 +188,15 @@ function checkModel(name: string | undefined): void {
   }
 }
 
+/** Bytes of `--memory`; undefined without it. */
+export function memorySizeOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : checkUsage('--memory', () => parseMemorySize(text));
+}
+
 /** What is wrong with a value is wrong with the command line. */
-function checkUsage(option: string, check: () => unknown): void {
+function checkUsage<T>(option: string, check: () => T): T {
   try {
-    check();
+    return check();
   } catch (error) {
     if (error instanceof AdapterError) throw new UsageError(`${option}: ${error.message}`);
     throw error;

@@ -1,9 +1,11 @@
 /** The debug adapter's face for the command line and for tests; the extension starts main.ts and takes protocol.ts. */
+export { bootLinux, type BootedLinux, LINUX_ENTRIES, type LinuxBootOptions, type LinuxEntry } from './boot-linux';
 export { BuildError, formatOf, type ImageFormat } from './build';
 export { defaultKernel } from './default-kernel';
 export { mergeExpansions } from './diagnostics';
 export { AdapterError, closest } from './errors';
 export type { Image } from './image';
+export { initialFileSystem, type InitialFileSystemOptions } from './initial-file-system';
 export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';
 export { parseMemorySize } from './launch-attributes';
 export { msrRegister } from './msrs';

@@ -13,9 +13,9 @@ import {
   type EngineStages,
   type Machine,
 } from '../emulator';
+import type { ElfFile } from '../toolchain';
 import { buildImage, formatOf, type BuildOptions, type ImageFormat } from './build';
 import { AdapterError } from './errors';
-import type { Image } from './image';
 import { builtInterpreter } from './built-interpreter';
 import { Target } from './target';
 
@@ -89,7 +89,7 @@ function loadOnKernel(options: TargetOptions, kernelPath: string): LoadedTarget 
       `${kernel.image.path} has no multiboot header in its first 8192 bytes, so it cannot be booted as a kernel.`,
     );
   }
-  loadMultiboot(machine.cpu, kernel.image.bytes, bootImage(kernel.image), { modules });
+  loadMultiboot(machine.cpu, kernel.image.bytes, kernel.image.elf && bootImage(kernel.image.elf), { modules });
   const entry = program.image.elf?.entry ?? 0n;
   return {
     target: new Target(machine, [program.image, kernel.image], entry),
@@ -103,7 +103,7 @@ function loadBare(options: TargetOptions): LoadedTarget {
   const machine = makeMachine(options);
   const wantsMultiboot =
     format === 'multiboot' || (format !== 'flat' && image.elf !== undefined && hasMultibootHeader(image.bytes));
-  const elf = bootImage(image);
+  const elf = image.elf && bootImage(image.elf);
   if (wantsMultiboot) {
     const commandLine = [image.path, ...(options.args ?? [])].join(' ');
     loadMultiboot(machine.cpu, image.bytes, elf, { commandLine });
@@ -139,8 +139,7 @@ function makeMachine({ cpu, memoryBytes = DEFAULT_MEMORY, engine, serial }: Targ
 }
 
 /** What the loaders take of a parsed ELF file. */
-function bootImage({ elf }: Image): BootImage | undefined {
-  if (!elf) return undefined;
+export function bootImage(elf: ElfFile): BootImage {
   return {
     entry: elf.entry,
     mode: elf.bits,

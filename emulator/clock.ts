@@ -62,11 +62,14 @@ export class Clock {
     }
   }
 
-  /** An idle processor passes the time until the next event; false if there is none. */
-  skipToNextEvent(): boolean {
-    if (this.nextEventAt === Infinity) return false;
-    this.skipped += Math.max(0, this.nextEventAt - this.now);
-    return true;
+  /** How far away the next event is; 0 if it is due, Infinity if there is none. */
+  get timeToNextEvent(): Time {
+    return Math.max(0, this.nextEventAt - this.now);
+  }
+
+  /** An idle processor lets time pass, at most until the next event. */
+  pass(duration: Time): void {
+    this.skipped += Math.floor(Math.min(duration, this.timeToNextEvent));
   }
 }
 

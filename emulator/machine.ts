@@ -31,12 +31,21 @@ export type Stop =
     }
   /** The first kernel instruction of a system call is next, or the first user instruction after one. */
   | { readonly reason: 'system-call'; readonly phase: 'entry' | 'exit'; readonly gate: SystemCallGate }
+  /** `stopOn.idle`: HLT until something happens; the clock's next event is `duration` (virtual nanoseconds) away. */
+  | { readonly reason: 'idle'; readonly duration: number }
   /** HLT, and nothing is left that could wake the processor. */
   | { readonly reason: 'halt' }
   /** Triple fault: the processor shut down. `vector` is the first of the three exceptions. */
   | { readonly reason: 'shutdown'; readonly vector: number }
   /** The guest wrote to the debug-exit port; `code` is the process exit code it stands for, (value << 1) | 1. */
-  | { readonly reason: 'exit'; readonly code: number };
+  | { readonly reason: 'exit'; readonly code: number }
+  /** The guest reset the machine, as `reboot` does; nothing runs any more. */
+  | { readonly reason: 'reset' }
+  /** The guest switched the machine off; nothing runs any more. */
+  | { readonly reason: 'power-off' };
+
+/** A stop that the guest asked of a device. */
+export type RequestedEnd = Extract<Stop, { reason: 'exit' | 'reset' | 'power-off' }>;
 
 /** The instruction by which ring 3 entered, or ring 0 left. */
 export type SystemCallGate = 'syscall' | 'sysret' | 'sysenter' | 'sysexit' | 'int' | 'iret' | 'eretu';
@@ -55,6 +64,8 @@ export interface StopConditions {
   exceptions: Set<number>;
   systemCallEntry: boolean;
   systemCallExit: boolean;
+  /** An idle processor waits for `Machine.passTime` instead of skipping to the next event. */
+  idle: boolean;
 }
 
 export interface StepResult {
@@ -100,6 +111,9 @@ export interface Machine {
   writeLinear(va: bigint, data: Uint8Array, cr3?: bigint): number;
   /** Physical address of `va`, or undefined if it is not mapped. */
   physicalAddress(va: bigint, cr3?: bigint): number | undefined;
+
+  /** Lets virtual time pass for an idle processor, in nanoseconds, up to the clock's next event. */
+  passTime(duration: number): void;
 
   /** Bytes typed at the serial console. */
   sendSerial(data: Uint8Array): void;

@@ -81,6 +81,7 @@ export class Pc implements Machine {
   readonly bus = new SystemBus();
   readonly cpu: Processor;
   private readonly engine: Engine;
+  private readonly clock: Clock;
   readonly devices: Devices;
 
   constructor({
@@ -101,7 +102,8 @@ export class Pc implements Machine {
     this.memory = new PhysicalMemory(linear, memoryBytes);
     const model = typeof cpu === 'string' ? cpuModel(cpu) : cpu;
     interpreter ??= loadInterpreter(definitions, interpreterCode);
-    const clock: Clock = new Clock(() => this.cpu.instructionCount);
+    const clock = new Clock(() => this.cpu.instructionCount);
+    this.clock = clock;
     let exitCode: number | undefined;
     this.devices = attachDevices(this.bus, clock, {
       serial,
@@ -194,6 +196,10 @@ export class Pc implements Machine {
       at += count;
     }
     return at;
+  }
+
+  passTime(duration: number): void {
+    this.clock.pass(duration);
   }
 
   sendSerial(data: Uint8Array): void {

@@ -36,3 +36,8 @@ export {
   type SyscallParameter,
   SYSCALLS_64,
 } from './linux/syscall-tables';
+export { KernelImageError } from './linux/kernel-image-error';
+export { type KernelImage, readKernelImage } from './linux/kernel-image';
+export { type BzImage, readBzImage } from './linux/bz-image';
+export { type CpioEntry, writeCpio } from './initramfs/cpio';
+export { busyboxInitramfs, gzipInitramfs, programInitramfs } from './initramfs/initramfs';

@@ -34,7 +34,12 @@ const SYSTEM_CALL_EXITS: Readonly<Record<string, SystemCallGate | undefined>> = 
 const REPEATED_IO = new Set(['INS', 'OUTS']);
 
 export class ArchitecturalInstructions {
-  readonly stopOn: StopConditions = { exceptions: new Set(), systemCallEntry: false, systemCallExit: false };
+  readonly stopOn: StopConditions = {
+    exceptions: new Set(),
+    systemCallEntry: false,
+    systemCallExit: false,
+    idle: false,
+  };
   /** Why the engine should stop after the instruction. */
   stopRequest: Stop | undefined;
   /** The last one executed, for the traps that follow it. */
@@ -149,11 +154,12 @@ export class ArchitecturalInstructions {
   private needsAttention(): boolean {
     const { environment, processor } = this;
     const { state } = processor;
-    if (this.stopRequest || state.halted || environment.exitCode !== undefined || state.flag(Flag.TF)) return true;
+    if (this.stopRequest || state.halted || environment.end || state.flag(Flag.TF)) return true;
     if (this.heldBreakpoints || state.pendingDebugTraps || instructionBreakpointsEnabled(state)) return true;
     const due = environment.clock.nextEventAt;
     if (due < this.sliceEnd) return true;
     const pending = environment.interruptPending();
+    if (environment.nmiPending()) return true;
     if (state.interruptShadow !== 'none') {
       // Nothing can arrive before the next instruction is over: the shadow need not be modelled.
       if (pending || processor.watch.any || state.fred.enabled || due <= environment.clock.now + 2) return true;

@@ -166,7 +166,10 @@ export class Engine {
         state.halted = false;
         break;
       }
-      if (!state.flag(Flag.IF) || !environment.clock.skipToNextEvent()) return { stop: { reason: 'halt' } };
+      const { timeToNextEvent } = environment.clock;
+      if (!state.flag(Flag.IF) || timeToNextEvent === Infinity) return { stop: { reason: 'halt' } };
+      if (this.stopOn.idle) return { stop: { reason: 'idle', duration: timeToNextEvent } };
+      environment.clock.pass(timeToNextEvent);
       environment.clock.runDue();
     }
     if (!holdInterrupts && environment.interruptPending() && acceptsInterrupt(state)) {

@@ -40,12 +40,14 @@ describe('clock', () => {
     assert.equal(clock.nextEventAt, Infinity);
   });
 
-  it('skips idle time exactly to the next event', () => {
+  it('lets idle time pass, at most to the next event', () => {
     const clock = new Clock(() => 7);
-    assert.equal(clock.skipToNextEvent(), false);
+    assert.equal(clock.timeToNextEvent, Infinity);
     clock.schedule(1000, () => {});
-    assert.equal(clock.skipToNextEvent(), true);
-    assert.equal(clock.now, 1000);
+    clock.pass(93);
+    assert.deepEqual([clock.now, clock.timeToNextEvent], [100, 900]);
+    clock.pass(5000);
+    assert.deepEqual([clock.now, clock.timeToNextEvent], [1000, 0]);
   });
 });
 

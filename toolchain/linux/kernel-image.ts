@@ -1,0 +1,39 @@
+/** A file with a Linux kernel, whichever form it has, as a loader takes it. */
+import { type ElfFile, isElf, readElf } from '../elf/reader';
+import { type BzImage, readBzImage } from './bz-image';
+import { canDecompress, decompressKernel } from './decompress';
+import { KernelImageError } from './kernel-image-error';
+
+const ET_EXEC = 2;
+
+export interface KernelImage {
+  /** Undefined for a kernel that has to unpack itself. */
+  readonly vmlinux: ElfFile | undefined;
+  /** Undefined if the file is vmlinux itself. */
+  readonly bzImage: BzImage | undefined;
+}
+
+/** Reads vmlinux or bzImage; unpacks the latter if its compression is known here. Throws KernelImageError or ElfError. */
+export function readKernelImage(file: Uint8Array): KernelImage {
+  if (isElf(file)) return { vmlinux: readVmlinux(file), bzImage: undefined };
+  const bzImage = readBzImage(file);
+  if (bzImage.compression === undefined) {
+    const first = [...bzImage.payload.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    throw new KernelImageError(
+      `its compression is unknown (it begins with ${first})`,
+      'kernel payload',
+      'Linux uses gzip, bzip2, lzma, xz, lzo, lz4 or zstd: the file may be damaged.',
+    );
+  }
+  if (!canDecompress(bzImage.compression)) return { vmlinux: undefined, bzImage };
+  return { vmlinux: readVmlinux(decompressKernel(bzImage.payload)), bzImage };
+}
+
+/** `readElf` refuses other processors. */
+function readVmlinux(file: Uint8Array): ElfFile {
+  const elf = readElf(file);
+  const remedy = 'Take the bzImage (vmlinuz) or vmlinux of an x86-64 kernel.';
+  if (elf.bits !== 64) throw new KernelImageError('it is a 32-bit kernel', 'vmlinux', remedy);
+  if (elf.type !== ET_EXEC) throw new KernelImageError('it is no executable ELF file', 'vmlinux', remedy);
+  return elf;
+}
