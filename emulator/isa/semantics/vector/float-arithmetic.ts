@@ -6,38 +6,36 @@ import { ValueType } from '../../../wasm/types';
 import type { Context } from '../context';
 import type { Definition } from '../definition';
 import { denormalOrNan, double, FORMATS, single, suspicious, type FloatFormat } from './float-format';
-import {
-  floatUnitAlone,
-  packedFloat,
-  packedUnaryFloat,
-  scalarFloat,
-  type FloatInstruction,
-  type Ordinary,
-} from './float-shapes';
+import { packedFloat, packedUnaryFloat, scalarFloat, type FloatInstruction, type Ordinary } from './float-shapes';
 
 const plain = (code: FloatCode) => () => ({ code, immediate: 0 });
 
 type Judge = 'Sums' | 'Products' | 'Quotients' | 'Roots';
 
-/** An operation whose `result` is WebAssembly's. */
+/** The lanes that the float unit has to do. */
+function judge(c: Context, format: FloatFormat, kind: Judge, operands: readonly Value[], result: Value): Value {
+  const [a, b = a] = operands;
+  return {
+    kind: 'call',
+    type: ValueType.V128,
+    function: c.helper[`judge${format === single ? '' : 'Double'}${kind}`],
+    arguments: [a, b, result],
+  };
+}
+
+/** An operation whose result is WebAssembly's. */
 function arithmetic(
   c: Context,
   format: FloatFormat,
-  judge: Judge,
+  kind: Judge,
   operands: readonly Value[],
   compute: (...operands: Value[]) => Value,
 ): Ordinary {
   const result = c.let(compute(...operands));
-  const [a, b = a] = operands;
   return {
     result,
     unfit: suspicious(format, operands, result),
-    reconsider: () => ({
-      kind: 'call',
-      type: ValueType.V128,
-      function: c.helper[`judge${format === single ? '' : 'Double'}${judge}`],
-      arguments: [a, b, result],
-    }),
+    reconsider: () => judge(c, format, kind, operands, result),
   };
 }
 
@@ -110,10 +108,40 @@ const ADDSUB: FloatInstruction = {
       arithmetic(c, format, 'Sums', [a, c.let(simd.xor(b, evenSigns(format)))], format.lanes.add),
 };
 
+/** All ones in the elements of 128 bits whose bits in `chosen` are set. */
+function chosenElements({ bytes }: FloatFormat, chosen: number): Value {
+  return simd.bytes(Array.from({ length: 16 }, (_, i) => (chosen & (1 << Math.floor(i / bytes)) ? 0xff : 0)));
+}
+
+/** In each place the element with the number `of` gives. */
+function rearranged({ bytes }: FloatFormat, x: Value, of: (place: number) => number): Value {
+  return simd.shuffle(
+    x,
+    x,
+    Array.from({ length: 16 }, (_, i) => bytes * of(Math.floor(i / bytes)) + (i % bytes)),
+  );
+}
+
+/** Products of chosen elements, sums of pairs until there is one, and that in chosen elements of the result. */
 const DP: FloatInstruction = {
   immediate: true,
   operation: (_, immediate) => ({ code: FloatCode.DOT_PRODUCT, immediate }),
-  ordinary: () => floatUnitAlone,
+  ordinary:
+    (format, immediate) =>
+    (c, [a, b]) => {
+      const factors = chosenElements(format, immediate >> 4);
+      const [x, y] = [a, b].map((operand) => c.let(simd.and(operand, factors)));
+      let terms = c.let(format.lanes.mul(x, y));
+      const reasons = [judge(c, format, 'Products', [x, y], terms)];
+      for (let count = 16 / format.bytes; count > 1; count /= 2) {
+        const places = count / 2;
+        const even = c.let(rearranged(format, terms, (place) => 2 * (place % places)));
+        const odd = c.let(rearranged(format, terms, (place) => 2 * (place % places) + 1));
+        terms = c.let(format.lanes.add(even, odd));
+        reasons.push(judge(c, format, 'Sums', [even, odd], terms));
+      }
+      return { result: simd.and(terms, chosenElements(format, immediate)), unfit: reasons.reduce(simd.or) };
+    },
 };
 
 /** PS, PD, SS and SD. */
