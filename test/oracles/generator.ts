@@ -504,7 +504,8 @@ export class Generator {
   /** Puts further instructions of the group after the first, which work on registers alone. */
   private repeatGroup(test: Case, { group, instruction }: Draft): void {
     const { random } = this;
-    if (isApproximate(instruction.mnemonic)) return;
+    // A follower that branches forward would land within what is put after it.
+    if (isApproximate(instruction.mnemonic) || test.instructions.length > 1) return;
     const choices = this.registerForms.get(formsKey(group, test.compatibility)) ?? [];
     if (choices.length === 0) return;
     for (let i = 1 + random.below(3); i > 0; i--) {
