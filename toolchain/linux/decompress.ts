@@ -28,9 +28,10 @@ type Unpack = (data: Uint8Array, size: number) => Uint8Array;
 
 /** The ones unpacked here; a kernel in another format unpacks itself. */
 const UNPACK: Partial<Record<KernelCompression, Unpack>> = {
-  gzip: (data, size) => gunzipSync(data, { out: new Uint8Array(size) }),
+  // The library fills what it is given and says nothing of the rest: a byte more shows that there was one.
+  gzip: (data, size) => gunzipSync(data, { out: new Uint8Array(size + 1) }),
   lz4: (data, size) => unlz4Legacy(data.subarray(0, -SIZE_BYTES), size),
-  zstd: (data, size) => unzstd(data.subarray(0, -SIZE_BYTES), new Uint8Array(size)),
+  zstd: (data) => unzstd(data.subarray(0, -SIZE_BYTES)),
 };
 
 /** The format of a kernel's payload, undefined if it is none that Linux uses. */

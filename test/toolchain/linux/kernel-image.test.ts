@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { compressionOf } from '../../../toolchain/linux/decompress';
+import { isBzImage, readBzImage } from '../../../toolchain/linux/bz-image';
+import { readKernelImage } from '../../../toolchain/linux/kernel-image';
+import { KernelImageError } from '../../../toolchain/linux/kernel-image-error';
+import { unlz4Legacy } from '../../../toolchain/linux/lz4';
+import { bzImage, compressed, smallVmlinux } from './small-kernel';
+
+const vmlinux = smallVmlinux();
+
+function refusal(file: Uint8Array): string {
+  try {
+    readKernelImage(file);
+  } catch (error) {
+    assert.ok(error instanceof KernelImageError, String(error));
+    return error.message;
+  }
+  return 'accepted';
+}
+
+describe('kernel images', () => {
+  for (const compression of ['gzip', 'lz4', 'zstd']) {
+    it(`unpacks what ${compression} has packed`, function () {
+      const payload = compressed(compression, vmlinux);
+      if (!payload) return this.skip();
+      const { vmlinux: unpacked, bzImage: image } = readKernelImage(bzImage(payload));
+      assert.equal(image?.compression, compression);
+      assert.deepEqual(Buffer.compare(unpacked?.bytes ?? new Uint8Array(), vmlinux), 0);
+    });
+
+    it(`${compression}: a payload that is cut off or altered is an error, not a wrong kernel`, function () {
+      const payload = compressed(compression, vmlinux);
+      if (!payload) return this.skip();
+      assert.match(refusal(bzImage(payload.subarray(0, payload.length >> 1))), /damaged/);
+      const size = payload.slice();
+      size[size.length - 3] ^= 1;
+      assert.match(refusal(bzImage(size)), /damaged/);
+    });
+  }
+
+  for (const compression of ['xz', 'lzma', 'bzip2']) {
+    it(`leaves ${compression} to the kernel itself`, function () {
+      const payload = compressed(compression, vmlinux);
+      if (!payload) return this.skip();
+      const { vmlinux: unpacked, bzImage: image } = readKernelImage(bzImage(payload));
+      assert.deepEqual([unpacked, image?.compression], [undefined, compression]);
+    });
+  }
+
+  it('reads the header', () => {
+    const payload = Uint8Array.of(0x1f, 0x8b, 8, 0);
+    const file = bzImage(payload);
+    assert.ok(isBzImage(file));
+    const image = readBzImage(file);
+    assert.deepEqual([image.version, image.preferredAddress, image.entry32, image.entry64], [0x20f, ...ENTRIES]);
+    assert.deepEqual(image.payload, payload);
+    assert.equal(image.setupHeader.length, 0x26c - 0x1f1, 'the jump over the header tells where it ends');
+    assert.equal(image.code.length, file.length - 5 * 512);
+  });
+
+  it('takes vmlinux as it is', () => {
+    assert.deepEqual(readKernelImage(vmlinux).vmlinux?.entry, 0x100000n);
+  });
+
+  it('says what a file is that cannot be booted', () => {
+    const payload = Uint8Array.of(0x1f, 0x8b, 8, 0);
+    const arm64 = new Uint8Array(4096);
+    arm64.set([0x41, 0x52, 0x4d, 0x64], 0x38);
+    // ELF32, little-endian, ET_EXEC, EM_386, without segments.
+    const i386 = new Uint8Array(52);
+    i386.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 1]);
+    const cases: [string, Uint8Array, RegExp][] = [
+      ['nothing', new Uint8Array(), /empty/],
+      ['a text', new TextEncoder().encode('#!/bin/sh\n'.repeat(100)), /no Linux kernel/],
+      ['a 32-bit vmlinux', i386, /32-bit/],
+      ['arm64', arm64, /arm64/],
+      ['a 32-bit bzImage', bzImage(payload, { xloadflags: 0 }), /32-bit/],
+      ['an old bzImage', bzImage(payload, { version: 0x206 }), /32-bit.*2\.06/],
+      ['a zImage', bzImage(payload, { loadflags: 0 }), /zImage/],
+      ['no boot flag', bzImage(payload, { bootFlag: 0 }), /aa55/],
+      ['cut off in the header', bzImage(payload).subarray(0, 0x240), /ends within the header/],
+      ['cut off', bzImage(new Uint8Array(5000)).subarray(0, 4000), /truncated/],
+      ['unknown compression', bzImage(Uint8Array.of(1, 2, 3, 4, 5, 6)), /compression is unknown.*01 02 03 04/],
+    ];
+    for (const [what, file, message] of cases) assert.match(refusal(file), message, what);
+  });
+
+  it('knows every compression Linux uses', () => {
+    assert.equal(compressionOf(Uint8Array.of(0x89, 0x4c, 0x5a, 0x4f)), 'lzo');
+    assert.equal(compressionOf(Uint8Array.of(0, 0, 0, 0)), undefined);
+  });
+});
+
+const ENTRIES = [0x1000000n, 0x1000000n, 0x1000200n] as const;
+
+describe('LZ4 legacy frames', () => {
+  const frame = (...block: number[]): Uint8Array => Uint8Array.of(2, 0x21, 0x4c, 0x18, block.length, 0, 0, 0, ...block);
+
+  it('repeats what overlaps itself', () => {
+    const text = new TextDecoder().decode(unlz4Legacy(frame(0x24, 0x61, 0x62, 2, 0, 0x10, 0x63), 11));
+    assert.equal(text, 'ababababab' + 'c');
+  });
+
+  it('refuses blocks that reach out of themselves', () => {
+    const cases: [number[], RegExp][] = [
+      [[0x50, 1], /within its literals/],
+      [[0x10, 1, 9, 0, 0x10, 1], /before the beginning/],
+      [[0x10, 1, 0, 0, 0x10, 1], /before the beginning/],
+      [[0x1f, 1, 1, 0, 0xff, 0xff], /within a length/],
+      [[0x1f, 1, 1, 0, 200, 0x10, 1], /more than it promises/],
+      [[0x10, 1, 1], /within an offset/],
+    ];
+    for (const [block, message] of cases) assert.throws(() => unlz4Legacy(frame(...block), 100), message);
+    assert.throws(() => unlz4Legacy(frame(0x10, 1).subarray(0, 9), 100), /cut off/);
+  });
+});
