@@ -177,10 +177,14 @@ export class Processor implements Cpu, TranslationCache {
   }
 
   private limitSegments(): void {
-    const { state, u64 } = this;
+    const { state, i32 } = this;
+    const store = (at: number, bytes: number): void => {
+      i32[at >> 2] = bytes;
+      i32[(at >> 2) + 1] = bytes / 2 ** 32;
+    };
     state.segments.forEach((segment, i) => {
-      u64[(layout.SEGMENT_READABLE >> 3) + i] = BigInt(accessibleBytes(state, segment, 'read'));
-      u64[(layout.SEGMENT_WRITABLE >> 3) + i] = BigInt(accessibleBytes(state, segment, 'write'));
+      store(layout.SEGMENT_READABLE + 8 * i, accessibleBytes(state, segment, 'read'));
+      store(layout.SEGMENT_WRITABLE + 8 * i, accessibleBytes(state, segment, 'write'));
     });
   }
 
