@@ -136,6 +136,7 @@ const GROUP_TITLES: Record<MsrDescription['group'], string> = {
   'memory types': 'Memory types',
   speculation: 'Speculation',
   debug: 'Debug',
+  interrupts: 'Local APIC (x2APIC mode)',
   processor: 'Processor',
 };
 

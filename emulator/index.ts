@@ -17,4 +17,6 @@ export { findMsr, type MsrDescription, msrs, writeMsr } from './cpu/msr';
 export { type FlatImage, loadFlat, loadImage } from './boot/flat';
 export { type Image as BootImage, ImageError, type ImageSegment } from './boot/image';
 export { hasMultibootHeader, loadMultiboot, type MultibootModule, type MultibootOptions } from './boot/multiboot';
+export { acpiTables, type AcpiOptions, type AcpiTable } from './boot/acpi';
+export { type Platform, PLATFORMS } from './devices';
 export { type LinuxKernel, type LinuxOptions, type LinuxPlacement, loadLinux } from './boot/linux';

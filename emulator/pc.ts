@@ -1,8 +1,9 @@
 /** Puts the machine together: memory, processor, bus and devices of a PC. */
 import { Clock } from './clock';
-import type { CpuModel } from './cpu/cpuid';
+import { withLocalApic, type CpuModel } from './cpu/cpuid';
 import { CpuModelError, parseCpuModel } from './cpu/model-name';
-import { attachDevices, type Devices } from './devices';
+import { attachDevices, type Devices, type Platform, PLATFORMS } from './devices';
+import { readTimestamp } from './cpu/timestamp';
 import { SystemBus } from './devices/system-bus';
 import { Engine } from './engine/engine';
 import { ENGINE_STAGES, type EngineStages } from './engine/generated-code';
@@ -12,7 +13,7 @@ import { HandlerTable } from './engine/handlers';
 import { RAM } from './engine/layout';
 import { DecoderFeature } from './isa/decoder';
 import { definitions } from './isa/semantics';
-import type { DataBreakpoint, Machine, Stop, StepResult } from './machine';
+import type { DataBreakpoint, Machine, RequestedEnd, Stop, StepResult } from './machine';
 import { PAGE_BYTES, PhysicalMemory } from './memory';
 
 export interface MachineOptions {
@@ -29,8 +30,16 @@ export interface MachineOptions {
   readonly engine?: EngineStages;
   /** What `interpreterCode()` returned at build time; without it the interpreter is generated, in a tenth of a second. */
   readonly interpreterCode?: Uint8Array;
+  /**
+   * `legacy` (default): 8259s, 8254, serial port, clock chip. `acpi`: also local APIC and IO-APIC, HPET, ACPI registers and
+   * a PCI host bridge, to be described to the guest by `acpiTables`; CPU models gain APIC, Intel's also X2APIC and
+   * TSC_DEADLINE unless they are taken away by name.
+   */
+  readonly platform?: Platform;
   /** Receives the bytes the guest sends to its first serial port. */
   readonly serial?: (byte: number) => void;
+  /** Receives the bytes the guest writes to port E9h. */
+  readonly debugConsole?: (byte: number) => void;
 }
 
 /** A machine cannot be made as asked. */
@@ -56,11 +65,11 @@ export function createMachine(options: MachineOptions): Pc {
 
 /**
  * The model of that name (`CPU_MODELS`), with features added and taken away by `,+FEATURE` and `,-FEATURE` after it.
- * Throws MachineError naming the ones there are.
+ * On the `acpi` platform the model has a local APIC. Throws MachineError naming the ones there are.
  */
-export function cpuModel(name: string): CpuModel {
+export function cpuModel(name: string, platform: Platform = 'legacy'): CpuModel {
   try {
-    return parseCpuModel(name);
+    return parseCpuModel(name, platform === 'acpi' ? withLocalApic : undefined);
   } catch (error) {
     if (error instanceof CpuModelError) throw new MachineError(error.message);
     throw error;
@@ -79,6 +88,7 @@ function decoderFeatures(model: CpuModel): number {
 export class Pc implements Machine {
   readonly memory: PhysicalMemory;
   readonly bus = new SystemBus();
+  readonly platform: Platform;
   readonly cpu: Processor;
   private readonly engine: Engine;
   private readonly clock: Clock;
@@ -89,7 +99,9 @@ export class Pc implements Machine {
     cpu = 'intel',
     engine = 'tiered',
     interpreterCode,
+    platform = 'legacy',
     serial = () => {},
+    debugConsole = () => {},
     seed = 0n,
   }: MachineOptions) {
     const fits =
@@ -98,29 +110,40 @@ export class Pc implements Machine {
       throw new MachineError(`Memory must be 1 MiB to 3 GiB in whole pages of 4 KiB, not ${memoryBytes} bytes.`);
     if (!ENGINE_STAGES.includes(engine))
       throw new MachineError(`Unknown engine "${engine}". Choose one of: ${ENGINE_STAGES.join(', ')}.`);
+    if (!PLATFORMS.includes(platform))
+      throw new MachineError(`Unknown platform "${platform}". Choose one of: ${PLATFORMS.join(', ')}.`);
+    this.platform = platform;
     const linear = new WebAssembly.Memory({ initial: Math.ceil((RAM + memoryBytes) / WASM_PAGE) });
     this.memory = new PhysicalMemory(linear, memoryBytes);
-    const model = typeof cpu === 'string' ? cpuModel(cpu) : cpu;
+    const model = typeof cpu === 'string' ? cpuModel(cpu, platform) : cpu;
     interpreter ??= loadInterpreter(definitions, interpreterCode);
     const clock = new Clock(() => this.cpu.instructionCount);
     this.clock = clock;
-    let exitCode: number | undefined;
+    let requestedEnd: RequestedEnd | undefined;
     this.devices = attachDevices(this.bus, clock, {
-      serial,
-      exit: (code) => {
-        exitCode ??= code;
+      ...{ platform, memoryBytes, serial, debugConsole },
+      timestamp: () => readTimestamp(this.cpu),
+      end: (end) => {
+        requestedEnd ??= end;
       },
     });
-    const { pic } = this.devices;
+    const { interrupts, localApic, processorBus } = this.devices;
     const environment = {
       clock,
-      interruptPending: () => pic.interruptRequested,
-      acknowledgeInterrupt: () => pic.acknowledge(),
-      get exitCode() {
-        return exitCode;
+      interruptPending: () => interrupts.interruptRequested,
+      acknowledgeInterrupt: () => interrupts.acknowledge(),
+      nmiPending: () => localApic?.nmiPending === true,
+      acknowledgeNmi: () => {
+        if (localApic) localApic.nmiPending = false;
+      },
+      get end() {
+        return requestedEnd;
       },
     };
-    this.engine = new Engine(this.memory, this.bus, model, environment, interpreter, decoderFeatures(model), engine);
+    this.engine = new Engine(
+      ...([this.memory, processorBus, model, environment, interpreter] as const),
+      ...([decoderFeatures(model), engine, localApic] as const),
+    );
     this.cpu = this.engine.processor;
     this.cpu.state.randomState = BigInt.asUintN(64, seed);
   }

@@ -2,6 +2,8 @@
 export const enum ApicBase {
   /** This is the bootstrap processor. */
   BSP = 1 << 8,
+  /** x2APIC mode. */
+  EXTD = 1 << 10,
   /** The local APIC is enabled. */
   EN = 1 << 11,
 }

@@ -83,7 +83,7 @@ export function readControlRegister(cpu: Cpu, index: number): bigint {
   if (index === 2) return state.cr2;
   if (index === 3) return state.cr3;
   if (index === 4) return BigInt(state.cr4 >>> 0) | (state.fred.enabled ? CR4_FRED : 0n);
-  return BigInt(state.cr8);
+  return BigInt(cpu.localApic ? cpu.localApic.taskPriority >> 4 : state.cr8);
 }
 
 /** Writes CR0, CR2, CR3, CR4 or CR8 with all checks. Throws #GP(0), nothing changed. */
@@ -93,6 +93,7 @@ export function writeControlRegister(cpu: Cpu, index: number, value: bigint): vo
   else if (index === 3) setCr3(cpu, value);
   else if (index === 4) setCr4(cpu, value);
   else if (value >> 4n) generalProtection();
+  else if (cpu.localApic) cpu.localApic.taskPriority = Number(value) << 4;
   else cpu.state.cr8 = Number(value);
   if (index === 8) cpu.modeChanged();
 }

@@ -6,6 +6,7 @@ import type { Instruction } from '../isa/instruction';
 import type { PhysicalMemory } from '../memory';
 import type { Bus } from '../devices/bus';
 import type { CpuModel } from './cpuid';
+import type { ProcessorApic } from './local-apic';
 import type { Paging } from './paging';
 import type { CpuState } from './state';
 
@@ -25,6 +26,8 @@ export interface Cpu {
   readonly memory: PhysicalMemory;
   readonly bus: Bus;
   readonly translations: TranslationCache;
+  /** Undefined if the machine has none, whatever the model claims. */
+  readonly localApic?: ProcessorApic;
   /** The page-table walker over `state`, `memory` and `bus`. */
   readonly paging: Paging;
 

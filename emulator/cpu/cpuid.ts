@@ -45,8 +45,10 @@ const FEATURES = {
   PCID: [0x1, 0, 'ecx', 17],
   SSE4_1: [0x1, 0, 'ecx', 19],
   SSE4_2: [0x1, 0, 'ecx', 20],
+  X2APIC: [0x1, 0, 'ecx', 21],
   MOVBE: [0x1, 0, 'ecx', 22],
   POPCNT: [0x1, 0, 'ecx', 23],
+  TSC_DEADLINE: [0x1, 0, 'ecx', 24],
   AES: [0x1, 0, 'ecx', 25],
   XSAVE: [0x1, 0, 'ecx', 26],
   AVX: [0x1, 0, 'ecx', 28],
@@ -204,6 +206,12 @@ export const CPU_MODELS: Readonly<Record<string, CpuModel>> = {
   },
 };
 
+/** The model on a machine that has local APICs. */
+export function withLocalApic(model: CpuModel): CpuModel {
+  const added: readonly Feature[] = model.name === 'intel' ? ['APIC', 'X2APIC', 'TSC_DEADLINE'] : ['APIC'];
+  return { ...model, features: new Set([...model.features, ...added]) };
+}
+
 export interface CpuidResult {
   eax: number;
   ebx: number;
@@ -246,6 +254,9 @@ export function cpuid(cpu: Cpu, leaf: number, subleaf: number): CpuidResult {
       if (subleaf !== 0) break;
       result.eax = LAST_SUBLEAF_7;
       if (cpu.state.cr4 & Cr4.PKE) result.ecx |= 1 << 4;
+      break;
+    case 0xb:
+      if (model.features.has('X2APIC')) Object.assign(result, topologyLevel(subleaf));
       break;
     case 0xd: {
       const features = result.eax;
@@ -330,6 +341,14 @@ function words(text: string, length: number): number[] {
     result.push(word);
   }
   return result;
+}
+
+/** Leaf Bh: one thread in one core, whose x2APIC identifier is 0. */
+function topologyLevel(subleaf: number): CpuidResult {
+  const level = subleaf & 0xff;
+  const [thread, core] = [1, 2];
+  if (level > 1) return { eax: 0, ebx: 0, ecx: level, edx: 0 };
+  return { eax: 0, ebx: 1, ecx: level | ((level === 0 ? thread : core) << 8), edx: 0 };
 }
 
 /** Leaf 4: 32 KiB L1 data and instruction caches and a 256 KiB L2, 64-byte lines. */

@@ -36,6 +36,8 @@ const NEEDS: Readonly<Partial<Record<Feature, readonly Feature[]>>> = {
   PCLMULQDQ: ['SSE2'],
   SHA: ['SSE2'],
   GFNI: ['SSE2'],
+  X2APIC: ['APIC'],
+  TSC_DEADLINE: ['APIC', 'TSC'],
   XSAVEOPT: ['XSAVE'],
   XSAVEC: ['XSAVE'],
   XGETBV1: ['XSAVE'],
@@ -46,8 +48,8 @@ const NEEDS: Readonly<Partial<Record<Feature, readonly Feature[]>>> = {
   FMA: ['AVX'],
 };
 
-/** The model `text` names. Throws CpuModelError. */
-export function parseCpuModel(text: string): CpuModel {
+/** The model `text` names, of a base model as `prepare` makes it. Throws CpuModelError. */
+export function parseCpuModel(text: string, prepare = (base: CpuModel): CpuModel => base): CpuModel {
   const [name, ...changes] = text.split(',').map((part) => part.trim());
   if (!Object.hasOwn(CPU_MODELS, name)) {
     const choices = Object.keys(CPU_MODELS);
@@ -58,7 +60,7 @@ export function parseCpuModel(text: string): CpuModel {
       choices,
     );
   }
-  const base = CPU_MODELS[name];
+  const base = prepare(CPU_MODELS[name]);
   if (changes.length === 0) return base;
   const features = new Set(base.features);
   for (const change of changes) {

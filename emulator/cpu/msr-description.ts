@@ -22,6 +22,7 @@ export type MsrGroup =
   | 'memory types'
   | 'speculation'
   | 'debug'
+  | 'interrupts'
   | 'processor';
 
 export interface MsrDescription {

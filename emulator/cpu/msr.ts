@@ -24,6 +24,7 @@ import {
 } from './msr-description';
 import { extendedSupervisorState } from './msr-extended-state';
 import { fredRegisters } from './msr-fred';
+import { localApicRegisters } from './msr-local-apic';
 import { memoryTypeRegisters } from './msr-memory-types';
 import { protectionKeyRights } from './msr-protection-keys';
 import { readEdxEax, writeEdxEax } from './registers';
@@ -134,11 +135,13 @@ const timeStampCounter: MsrDescription = {
   read: readTimestamp,
   write(cpu, value) {
     cpu.state.tscOffset = BigInt.asUintN(64, value - cpu.timestamp);
+    cpu.localApic?.timestampWritten();
   },
 };
 
 const APIC_BASE_FIELDS = [
   flag('BSP', 8, 'bootstrap processor'),
+  flag('EXTD', 10, 'x2APIC mode'),
   flag('EN', 11, 'local APIC enabled'),
   field('APIC_Base', 12, 40, 'physical page of the local APIC'),
 ];
@@ -157,10 +160,26 @@ const apicBase: MsrDescription = {
   available: withFeature('APIC'),
   write(cpu, value) {
     const base = (1n << BigInt(cpu.model.physicalAddressBits)) - 0x1000n;
-    if (value & ~(base | BigInt(ApicBase.BSP | ApicBase.EN))) generalProtection();
+    const x2apic = cpu.model.features.has('X2APIC') ? BigInt(ApicBase.EXTD) : 0n;
+    if (value & ~(base | BigInt(ApicBase.BSP | ApicBase.EN) | x2apic)) generalProtection();
+    requireApicTransition(apicMode(this.read(cpu)), apicMode(value));
     cpu.state.otherMsrs.set(0x1b, value);
+    cpu.localApic?.setBase(value);
   },
 };
+
+/** EN and EXTD. */
+function apicMode(base: bigint): number {
+  return Number(base & 0xfffn) & (ApicBase.EN | ApicBase.EXTD);
+}
+
+/** x2APIC mode is entered from xAPIC mode alone, and left by disabling the APIC (SDM vol. 3, figure 11-27). */
+function requireApicTransition(from: number, to: number): void {
+  const x2apic = ApicBase.EN | ApicBase.EXTD;
+  if (to === (ApicBase.EXTD as number)) generalProtection();
+  if (to === x2apic && from === 0) generalProtection();
+  if (from === x2apic && to === (ApicBase.EN as number)) generalProtection();
+}
 
 const SPEC_CTRL_FIELDS = [
   flag('IBRS', 0, 'indirect branch restricted speculation'),
@@ -183,6 +202,9 @@ const predictionCommand: MsrDescription = {
     if (value & ~1n) generalProtection();
   },
 };
+
+/** One of Skylake's in which the TSC deadline works: kernels look. */
+const MICROCODE_REVISION = 0xf0n;
 
 /** Every register this emulator has, by number. */
 export const msrs: readonly MsrDescription[] = [
@@ -220,11 +242,12 @@ export const msrs: readonly MsrDescription[] = [
         group: 'processor',
         meaning: 'Microcode revision (AMD: PATCH_LEVEL)',
       },
-      1n << 32n,
+      MICROCODE_REVISION << 32n,
     ),
     write: () => undefined,
   },
   ...memoryTypeRegisters,
+  ...localApicRegisters,
   sysenterCs,
   address(
     {

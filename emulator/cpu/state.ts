@@ -166,7 +166,7 @@ export class CpuState {
   cr2 = 0n;
   cr3 = 0n;
   cr4 = 0;
-  /** CR8, the task-priority register. */
+  /** CR8 of a processor without a local APIC; with one it is the task priority there. */
   cr8 = 0;
   efer = 0;
   xcr0 = 1n;

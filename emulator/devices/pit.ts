@@ -3,6 +3,7 @@
  * out from the virtual clock: nothing runs between two changes of an output.
  */
 import { Frequency, type Clock, type ClockEvent } from '../clock';
+import { fromBcd, toBcd } from './bcd';
 import type { Bus, PortDevice } from './bus';
 
 const CHANNEL0_PORT = 0x40;
@@ -243,15 +244,6 @@ class Channel {
     value = ((value % limit) + limit) % limit;
     return this.bcd ? toBcd(value) : value;
   }
-}
-
-function fromBcd(value: number): number {
-  return (value >> 12) * 1000 + ((value >> 8) & 15) * 100 + ((value >> 4) & 15) * 10 + (value & 15);
-}
-
-function toBcd(value: number): number {
-  const digit = (power: number): number => Math.floor(value / power) % 10;
-  return (digit(1000) << 12) | (digit(100) << 8) | (digit(10) << 4) | digit(1);
 }
 
 export class Pit implements PortDevice {

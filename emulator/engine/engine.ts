@@ -12,7 +12,16 @@ import {
   instructionBreakpointsEnabled,
 } from '../cpu/debug';
 import { GuestException, Vector } from '../cpu/exceptions';
-import { acceptsInterrupt, deliverDebugTrap, deliverException, deliverInterrupt, TripleFault } from '../cpu/interrupts';
+import {
+  acceptsInterrupt,
+  acceptsNmi,
+  deliverDebugTrap,
+  deliverException,
+  deliverInterrupt,
+  deliverNmi,
+  TripleFault,
+} from '../cpu/interrupts';
+import type { ProcessorApic } from '../cpu/local-apic';
 import { Flag, type CpuState } from '../cpu/state';
 import type { Bus } from '../devices/bus';
 import { Gpr, Seg, type Instruction } from '../isa/instruction';
@@ -66,8 +75,9 @@ export class Engine {
     interpreter: Interpreter,
     decoderFeatures: number,
     stages: EngineStages = 'tiered',
+    localApic?: ProcessorApic,
   ) {
-    this.processor = new Processor(memory, bus, model, environment.clock);
+    this.processor = new Processor(memory, bus, model, environment.clock, localApic);
     this.state = this.processor.state;
     this.i32 = new Int32Array(memory.linear.buffer, 0, 256);
     this.architectural = new ArchitecturalInstructions(this.processor, environment, () => this.generated);
@@ -146,8 +156,7 @@ export class Engine {
       !this.state.flag(Flag.TF)
     );
     if (!stop && this.architectural.stopRequest) stop = this.takeStopRequest();
-    if (!stop && this.environment.exitCode !== undefined) stop = { reason: 'exit', code: this.environment.exitCode };
-    return { stop: stop ?? { reason: 'limit' }, delivered: this.deliveredVector };
+    return { stop: stop ?? this.environment.end ?? { reason: 'limit' }, delivered: this.deliveredVector };
   }
 
   private takeStopRequest(): Stop {
@@ -159,10 +168,11 @@ export class Engine {
   /** Between instructions: exits, events, idling, interrupts. */
   private attend(holdInterrupts: boolean): { stop?: Stop; delivered?: number } {
     const { environment, state } = this;
-    if (environment.exitCode !== undefined) return { stop: { reason: 'exit', code: environment.exitCode } };
+    if (environment.end) return { stop: environment.end };
     environment.clock.runDue();
     while (state.halted) {
-      if (environment.interruptPending() && state.flag(Flag.IF)) {
+      const nmi = environment.nmiPending() && !state.nmiBlocked;
+      if (nmi || (environment.interruptPending() && state.flag(Flag.IF))) {
         state.halted = false;
         break;
       }
@@ -172,15 +182,23 @@ export class Engine {
       environment.clock.pass(timeToNextEvent);
       environment.clock.runDue();
     }
-    if (!holdInterrupts && environment.interruptPending() && acceptsInterrupt(state)) {
+    if (holdInterrupts) return {};
+    if (environment.nmiPending() && acceptsNmi(state)) {
+      environment.acknowledgeNmi();
+      return this.interrupt(Vector.NMI, () => deliverNmi(this.processor));
+    }
+    if (environment.interruptPending() && acceptsInterrupt(state)) {
       const vector = environment.acknowledgeInterrupt();
-      const stop = this.orShutdown(() =>
-        deliverInterrupt(this.processor, vector, this.architectural.pausedAt === state.rip),
-      );
-      this.processor.refreshMode();
-      return stop ? { stop } : { delivered: vector };
+      const betweenIterations = this.architectural.pausedAt === state.rip;
+      return this.interrupt(vector, () => deliverInterrupt(this.processor, vector, betweenIterations));
     }
     return {};
+  }
+
+  private interrupt(vector: number, deliver: () => void): { stop?: Stop; delivered?: number } {
+    const stop = this.orShutdown(deliver);
+    this.processor.refreshMode();
+    return stop ? { stop } : { delivered: vector };
   }
 
   /** Runs a delivery; a triple fault shuts the processor down. */

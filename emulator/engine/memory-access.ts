@@ -13,7 +13,8 @@ import type { Processor } from './processor';
 import { TlbPair } from './tlb';
 import type { Watch } from './watch';
 
-/** The access must be redone by executing its instruction alone: it writes its own block, or touches watched memory. */
+/** The access must be redone by executing its instruction alone: it writes its own block, or touches a device or
+ * watched memory. */
 export const STEP_NEEDED = Symbol('step needed');
 
 /** A guest exception whose vector depends on the instruction: #SS(0) for stack references, else #GP(0). */
@@ -103,6 +104,7 @@ export class MemoryAccess {
     const page = this.walk(vaLow, vaHigh, this.access);
     if (page < 0) return 0;
     if (!this.cpu.memory.contains(page, PAGE_BYTES)) {
+      if (!this.mayTouchDevice()) return 0;
       this.readToScratch(0, page + offset, size);
       return layout.SCRATCH;
     }
@@ -126,6 +128,7 @@ export class MemoryAccess {
     if (first < size) return this.splitWrite(vaLow, vaHigh, size, first, page + offset, record);
     const { memory } = this.cpu;
     if (!memory.contains(page, PAGE_BYTES)) {
+      if (!this.mayTouchDevice()) return 0;
       this.stage(page + offset, size, 0, 0);
       this.readToScratch(0, page + offset, size);
       return layout.SCRATCH;
@@ -165,6 +168,15 @@ export class MemoryAccess {
     }
     this.watch.note(this.linear(vaLow, vaHigh), size, access);
     return true;
+  }
+
+  /**
+   * A device is touched only while its instruction is executed alone: the time is exact then, and what the access brings
+   * about, an interrupt perhaps, comes before the next instruction.
+   */
+  private mayTouchDevice(): boolean {
+    if (!this.cpu.stepping) this.fault = STEP_NEEDED;
+    return this.cpu.stepping;
   }
 
   private splitRead(vaLow: number, vaHigh: number, size: number): number {

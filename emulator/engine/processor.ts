@@ -7,6 +7,7 @@ import { Cr0, Cr4, CpuState, Flag } from '../cpu/state';
 import type { Cpu, TranslationCache } from '../cpu/cpu';
 import type { CpuModel } from '../cpu/cpuid';
 import { breakpointsEnabled, dataBreakpointRanges } from '../cpu/debug';
+import type { ProcessorApic } from '../cpu/local-apic';
 import { Paging } from '../cpu/paging';
 import { accessibleBytes } from '../cpu/segmentation';
 import { changedKeys } from '../cpu/protection-keys';
@@ -14,6 +15,7 @@ import type { Clock } from '../clock';
 import type { Bus } from '../devices/bus';
 import { requiredFeatures } from '../isa/features';
 import { Seg, type Instruction } from '../isa/instruction';
+import type { RequestedEnd } from '../machine';
 import type { PhysicalMemory } from '../memory';
 import { AddressSpaces } from './address-spaces';
 import { ControlFlow } from './control-flow';
@@ -29,8 +31,12 @@ export interface Environment {
   interruptPending(): boolean;
   /** Vector of the pending interrupt, which counts as taken. */
   acknowledgeInterrupt(): number;
-  /** Exit code the guest asked for. */
-  readonly exitCode: number | undefined;
+  /** A non-maskable interrupt is there. */
+  nmiPending(): boolean;
+  /** The non-maskable interrupt counts as taken. */
+  acknowledgeNmi(): void;
+  /** The end the guest asked for. */
+  readonly end: RequestedEnd | undefined;
 }
 
 export class Processor implements Cpu, TranslationCache {
@@ -68,6 +74,7 @@ export class Processor implements Cpu, TranslationCache {
     readonly bus: Bus,
     readonly model: CpuModel,
     private readonly clock: Clock,
+    readonly localApic?: ProcessorApic,
   ) {
     const { linear } = memory;
     this.state = new CpuState(linear);

@@ -1,0 +1,51 @@
+/**
+ * The ways a guest resets a PC: the pulse command of the keyboard controller (there is none, but its reset line exists),
+ * system control port A, and the reset control register of the chip set.
+ */
+import type { Bus } from './bus';
+
+const KEYBOARD_COMMAND_PORT = 0x64;
+const SYSTEM_CONTROL_PORT_A = 0x92;
+export const RESET_CONTROL_PORT = 0xcf9;
+
+/** Pulse output lines: a 0 in bits 3..0 pulses that line; line 0 is the reset. */
+const PULSE = 0xf0;
+const RESET_LINE = 1;
+
+/** Port 92h. The A20 gate can be switched, of no consequence: all addresses always exist. */
+const FAST_RESET = 1 << 0;
+const A20 = 1 << 1;
+
+/** Reset control register: a rise of RST_CPU resets. Values 06h (hard) and 04h (soft) are customary. */
+const RST_CPU = 1 << 2;
+const KEPT = 0x0a;
+
+/** `reset` is called once the guest has asked for it; until then everything goes on. */
+export function attachResetControl(bus: Bus, reset: () => void): void {
+  bus.claimPorts(KEYBOARD_COMMAND_PORT, KEYBOARD_COMMAND_PORT, {
+    widest: 1,
+    // As where nothing is: no keyboard controller.
+    read: () => 0xff,
+    write: (_port, _size, value) => {
+      if (value >= PULSE && !(value & RESET_LINE)) reset();
+    },
+  });
+  let control = A20;
+  bus.claimPorts(SYSTEM_CONTROL_PORT_A, SYSTEM_CONTROL_PORT_A, {
+    widest: 1,
+    read: () => control,
+    write: (_port, _size, value) => {
+      control = value & A20;
+      if (value & FAST_RESET) reset();
+    },
+  });
+  let resetControl = 0;
+  bus.claimPorts(RESET_CONTROL_PORT, RESET_CONTROL_PORT, {
+    widest: 1,
+    read: () => resetControl,
+    write: (_port, _size, value) => {
+      resetControl = value & KEPT;
+      if (value & RST_CPU) reset();
+    },
+  });
+}
