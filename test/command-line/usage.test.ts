@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Folder, run } from './support';
 
-const COMMANDS = ['run', 'trace', 'assemble', 'dap', 'language-server'];
+const COMMANDS = ['run', 'trace', 'boot', 'assemble', 'dap', 'language-server'];
 
 describe('ringside', () => {
   it('lists its commands, and explains each', async () => {
