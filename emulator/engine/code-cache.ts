@@ -65,6 +65,7 @@ export class CodeCache {
 
   /** Whether another block certainly fits; if not, `clear` first, and not while generated code is running. */
   get full(): boolean {
+    if (this.lowering.full) return true;
     return this.top + (LONGEST_BLOCK * RECORDS_PER_INSTRUCTION + STUBS) * layout.RECORD_BYTES > ARENA_END;
   }
 

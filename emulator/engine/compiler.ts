@@ -22,9 +22,9 @@ const MOST_INSTRUCTIONS = 600;
  * With more regions than this, or more code, those compiled first make room: memory stays bounded, hot code comes back. Each
  * takes some 30 KB besides its code.
  */
-const MOST_REGIONS = 2048;
+const MOST_REGIONS = 1024;
 /** WebAssembly bytes; the machine code made of them takes several times as much. */
-const MOST_CODE_BYTES = 12 << 20;
+const MOST_CODE_BYTES = 6 << 20;
 
 /** The block at `rip`, whose physical address is `pa`, if it is to be compiled along with others. */
 type FindBlock = (rip: bigint, pa: number) => Block | undefined;

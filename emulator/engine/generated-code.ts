@@ -57,13 +57,22 @@ export class GeneratedCode {
     this.i32 = new Int32Array(linear.buffer, 0, 256);
     const supports = (instruction: Instruction): boolean => processor.supports(instruction);
     this.fetcher = new Fetcher(processor, decoderFeatures);
-    this.lowering = new Lowering(linear, interpreter.table, supports, (handler) => this.outOfLine.slot(handler));
+    const imports = this.imports(architectural);
+    const functions = new WebAssembly.Table({ element: 'anyfunc', initial: OUT_OF_LINE_SLOTS + 64 });
+    const { exports } = new WebAssembly.Instance(interpreter.module, {
+      env: { memory: linear, table: functions, ...imports },
+    });
+    this.run = exports.run as (record: number) => void;
+    const { table } = interpreter;
+    this.outOfLine = new OutOfLineHandlers(linear, functions, table, exports);
+    this.lowering = new Lowering(linear, table, supports, this.outOfLine);
     this.code = new CodeCache(memory, this.lowering, this.fetcher, {
       pageHoldsCode: (page) => spaces.forbidWrites(page * 4096),
       blockDropped: (rip, record) => spaces.forgetJump(rip, record),
       everythingDropped: () => {
         spaces.flushJumps();
         this.compiler?.forget();
+        this.outOfLine.forget();
       },
       regionBroken: (region) => this.regionBroken(region),
     });
@@ -74,14 +83,6 @@ export class GeneratedCode {
     this.bulk = new BulkString(processor, processor.watch, linear);
     this.floatUnit = new FloatUnit(linear);
 
-    const imports = this.imports(architectural);
-    const functions = new WebAssembly.Table({ element: 'anyfunc', initial: OUT_OF_LINE_SLOTS + 64 });
-    const { exports } = new WebAssembly.Instance(interpreter.module, {
-      env: { memory: linear, table: functions, ...imports },
-    });
-    this.run = exports.run as (record: number) => void;
-    const { table } = interpreter;
-    this.outOfLine = new OutOfLineHandlers(linear, functions, table, exports);
     this.compilesAtOnce = stages === 'compiled';
     if (stages !== 'interpreter') {
       this.compiler = new Compiler(linear, functions, this.code, this.lowering, table, supports, exports);

@@ -76,13 +76,18 @@ export class Lowering {
     private readonly table: HandlerTable,
     /** Whether the CPU model has the instruction; one it lacks is left to the engine, which raises #UD. */
     private readonly supports: (instruction: Instruction) => boolean,
-    /** Index in the function table of a handler that is out of line. */
-    private readonly outOfLineSlot: (handler: number) => number,
+    /** Where in the function table a handler is that is out of line, and whether there is room for more. */
+    private readonly outOfLine: { slot(handler: number): number; readonly full: boolean },
   ) {
     this.u8 = new Uint8Array(memory.buffer);
     this.u16 = new Uint16Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
     this.u64 = new BigUint64Array(memory.buffer);
+  }
+
+  /** All code should be dropped before more is lowered. */
+  get full(): boolean {
+    return this.outOfLine.full;
   }
 
   /** Clears a record and sets its handler. */
@@ -241,7 +246,7 @@ export class Lowering {
       return;
     }
     this.begin(record, Builtin.OUT_OF_LINE);
-    this.i32[(record + OutOfLineField.FUNCTION) >> 2] = this.outOfLineSlot(handler);
+    this.i32[(record + OutOfLineField.FUNCTION) >> 2] = this.outOfLine.slot(handler);
   }
 
   private operands(record: number, instruction: Instruction): void {

@@ -64,8 +64,11 @@ export function importHelpers(writer: ModuleWriter): Helpers & { readonly lookUp
   return helpers as Helpers & { readonly lookUp: number };
 }
 
-/** Compiled handlers, shared by all machines. */
-const modules = new WeakMap<Handler, WebAssembly.Module>();
+/** So many functions are kept: a form with an immediate has 256 of them, and a guest may use all forms. */
+const MOST_FUNCTIONS = 2048;
+
+/** Compiled handlers, shared by all machines; the oldest first. */
+const modules = new Map<Handler, WebAssembly.Module>();
 
 function moduleOf(handler: Handler): WebAssembly.Module {
   let module = modules.get(handler);
@@ -75,6 +78,10 @@ function moduleOf(handler: Handler): WebAssembly.Module {
     const body = stage(handler, helpers);
     writer.define(writer.declare(REGION_TYPE, 'handler'), body);
     module = new WebAssembly.Module(writer.encode() as BufferSource);
+    for (const oldest of modules.keys()) {
+      if (modules.size < MOST_FUNCTIONS) break;
+      modules.delete(oldest);
+    }
     modules.set(handler, module);
   }
   return module;
@@ -91,6 +98,18 @@ export class OutOfLineHandlers {
     /** Exports of the interpreter's module: all that `importHelpers` may import. */
     private readonly helpers: WebAssembly.Exports,
   ) {}
+
+  /** No more functions should be asked for before all code is dropped and `forget` called. */
+  get full(): boolean {
+    return this.slots.size >= MOST_FUNCTIONS;
+  }
+
+  /** No record refers to a function any more. */
+  forget(): void {
+    if (!this.full) return;
+    for (const slot of this.slots.values()) this.functions.set(slot, null);
+    this.slots.clear();
+  }
 
   /** Where in the function table handler `number` is. */
   slot(number: number): number {
