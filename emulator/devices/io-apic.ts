@@ -42,9 +42,6 @@ const enum Entry {
   WRITABLE = 0x1afff,
 }
 
-/** The interrupt of an I/O APIC pin is sent to the 8259s by this mode; here they have a wire of their own. */
-const UNSUPPORTED: ReadonlySet<DeliveryMode> = new Set([DeliveryMode.EXT_INT]);
-
 export class IoApic implements MmioDevice {
   private index = 0;
   private readonly low = new Uint32Array(IO_APIC_PINS).fill(Entry.MASKED);
@@ -77,16 +74,18 @@ export class IoApic implements MmioDevice {
   }
 
   read(offset: number, size: number): bigint {
-    if (offset === Window.INDEX) return BigInt(this.index);
-    if (offset === Window.DATA) return BigInt.asUintN(8 * size, BigInt(this.readRegister()));
+    const register: Window = offset;
+    if (register === Window.INDEX) return BigInt(this.index);
+    if (register === Window.DATA) return BigInt.asUintN(8 * size, BigInt(this.readRegister()));
     return 0n;
   }
 
   write(offset: number, _size: number, value: bigint): void {
+    const register: Window = offset;
     const word = Number(value & 0xffffffffn);
-    if (offset === Window.INDEX) this.index = word & 0xff;
-    else if (offset === Window.DATA) this.writeRegister(word);
-    else if (offset === Window.EOI) this.ended(word & Entry.VECTOR);
+    if (register === Window.INDEX) this.index = word & 0xff;
+    else if (register === Window.DATA) this.writeRegister(word);
+    else if (register === Window.EOI) this.ended(word & Entry.VECTOR);
   }
 
   private readRegister(): number {
@@ -129,7 +128,6 @@ export class IoApic implements MmioDevice {
   private send(pin: number): void {
     const entry = this.low[pin];
     const mode: DeliveryMode = (entry & Entry.MODE) >> Entry.MODE_SHIFT;
-    if (UNSUPPORTED.has(mode)) return;
     const levelTriggered = (entry & Entry.LEVEL_TRIGGERED) !== 0;
     const destination = { id: this.high[pin] >>> 24, logical: (entry & Entry.LOGICAL) !== 0 };
     this.apicBus.send({ vector: entry & Entry.VECTOR, mode, levelTriggered }, destination);

@@ -292,7 +292,7 @@ export class LocalApic implements ApicBusAgent, ProcessorApic {
     this.update();
   }
 
-  private readVectors(register: number): number {
+  private readVectors(register: ApicRegister): number {
     if (register < ApicRegister.TMR) return this.isr.words[register - ApicRegister.ISR];
     if (register < ApicRegister.IRR) return this.tmr.words[register - ApicRegister.TMR];
     return this.irr.words[register - ApicRegister.IRR];

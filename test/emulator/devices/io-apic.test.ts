@@ -27,12 +27,12 @@ function setup() {
   };
   return {
     ...{ apicBus, bus, ioApic, received, write },
-    read(register: number) {
+    read: (register: number) => {
       select(register);
       return Number(bus.readMemory(BASE + 0x10, 4));
     },
     /** Redirection entry of a pin. */
-    redirect(pin: number, low: number, destination = 0) {
+    redirect: (pin: number, low: number, destination = 0) => {
       write(0x11 + 2 * pin, destination << 24);
       write(0x10 + 2 * pin, low);
     },

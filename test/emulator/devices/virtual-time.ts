@@ -4,7 +4,7 @@ import { Clock } from '../../../emulator/clock';
 export interface VirtualTime {
   readonly clock: Clock;
   /** Lets so many nanoseconds pass and everything happen that is due in them. */
-  pass(nanoseconds: number): void;
+  readonly pass: (nanoseconds: number) => void;
 }
 
 export function virtualTime(): VirtualTime {
