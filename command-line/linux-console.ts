@@ -87,6 +87,10 @@ export async function runLinux(machine: Machine, options: LinuxConsoleOptions): 
       switch (stop.reason) {
         case 'exit':
           return stop;
+        case 'power-off':
+          return stop;
+        case 'reset':
+          return messages.panicked ? { reason: 'panic' } : { reason: 'reboot' };
         case 'shutdown':
           if (messages.panicked) return { reason: 'panic' };
           return messages.restarting ? { reason: 'reboot' } : { reason: 'triple-fault', vector: stop.vector };

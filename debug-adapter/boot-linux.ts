@@ -1,6 +1,7 @@
 /** A real Linux kernel on a machine of its own. */
 import { readFileSync } from 'node:fs';
 import {
+  acpiTables,
   createMachine,
   ImageError,
   loadLinux,
@@ -9,6 +10,7 @@ import {
   type LinuxKernel,
   type LinuxPlacement,
   type Machine,
+  type Platform,
 } from '../emulator';
 import { type ElfFile, FileFormatError, type KernelImage, readKernelImage } from '../toolchain';
 import { builtInterpreter } from './built-interpreter';
@@ -26,6 +28,8 @@ export interface LinuxBootOptions {
   readonly cpu?: string;
   /** What carries the guest's code out; default `tiered`. */
   readonly engine?: EngineStages;
+  /** `acpi` adds APICs, HPET and a PCI host bridge, described by ACPI tables; default `legacy`. */
+  readonly platform?: Platform;
   /** How a bzImage starts: by vmlinux, unpacked here if its compression is known, or by unpacking itself. */
   readonly entry?: LinuxEntry;
   /** Gets each byte the guest sends to its serial port. */
@@ -47,13 +51,23 @@ const DEFAULT_MEMORY = 256 << 20;
 
 /** Makes a machine that is about to enter the kernel. Throws AdapterError. */
 export function bootLinux(options: LinuxBootOptions): BootedLinux {
-  const { kernel: path, initrd, commandLine, memoryBytes = DEFAULT_MEMORY, cpu, engine, serial } = options;
+  const {
+    kernel: path,
+    initrd,
+    commandLine,
+    memoryBytes = DEFAULT_MEMORY,
+    cpu,
+    engine,
+    platform = 'legacy',
+    serial,
+  } = options;
   try {
     const image = readKernelImage(readBytes(path));
     const kernel = linuxKernel(image, options.entry ?? 'direct');
     const interpreterCode = builtInterpreter();
     const machine = createMachine({
       memoryBytes,
+      platform,
       ...(cpu === undefined ? {} : { cpu }),
       ...(engine === undefined ? {} : { engine }),
       ...(serial ? { serial } : {}),
@@ -63,6 +77,7 @@ export function bootLinux(options: LinuxBootOptions): BootedLinux {
       ...(initrd === undefined ? {} : { initrd }),
       ...(commandLine === undefined ? {} : { commandLine }),
     });
+    if (platform === 'acpi') for (const { address, bytes } of acpiTables()) machine.memory.load(address, bytes);
     return { machine, vmlinux: image.vmlinux, placement };
   } catch (error) {
     if (error instanceof FileFormatError) throw new AdapterError(`${path}: ${error.message}`);

@@ -1,6 +1,6 @@
 /** `ringside boot`: a real Linux kernel, its console in the terminal. */
 import { bootLinux, initialFileSystem, LINUX_ENTRIES, type BootedLinux } from '../../debug-adapter';
-import { CPU_MODELS, ENGINE_STAGES } from '../../emulator';
+import { CPU_MODELS, ENGINE_STAGES, PLATFORMS } from '../../emulator';
 import { Conversation, unescaped } from '../conversation';
 import { ExitCode, UsageError } from '../errors';
 import { writeFile } from '../files';
@@ -30,6 +30,10 @@ const description = {
     cpu: {
       value: 'MODEL',
       help: `CPU model: ${Object.keys(CPU_MODELS).join(', ')}; features may follow, as in intel,+fred,-smap`,
+    },
+    platform: {
+      value: 'legacy|acpi',
+      help: 'legacy (default): 8259, 8254, serial port, clock; acpi: also local and IO-APIC, HPET, PCI host bridge, ACPI',
     },
     engine: { value: 'STAGES', help: 'tiered (default), compiled or interpreter' },
     entry: {
@@ -83,6 +87,7 @@ export const bootCommand: Command = {
     const memoryBytes = memorySizeOf(given.memory);
     const engine = given.engine === undefined ? undefined : parseChoice('--engine', given.engine, ENGINE_STAGES);
     const entry = given.entry === undefined ? undefined : parseChoice('--entry', given.entry, LINUX_ENTRIES);
+    const platform = given.platform === undefined ? undefined : parseChoice('--platform', given.platform, PLATFORMS);
     checkModel(given.cpu);
 
     const output = SerialOutput.open('stdio', terminal);
@@ -105,6 +110,7 @@ export const bootCommand: Command = {
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
       ...(given.cpu === undefined ? {} : { cpu: given.cpu }),
       ...(engine === undefined ? {} : { engine }),
+      ...(platform === undefined ? {} : { platform }),
       ...(entry === undefined ? {} : { entry }),
       serial: (byte) => {
         output.write(byte);
