@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createMachine, loadMultiboot, type Stop } from '../../../emulator';
+import { createMachine, loadMultiboot, type MachineOptions, type Stop } from '../../../emulator';
 
 const FOLDER = join(process.cwd(), 'test/emulator/cpu');
 /** Value that guests write to the debug-exit port, as an exit code. */
@@ -44,12 +44,16 @@ export function runOnQemu(image: string, cpu: string): Map<string, string> {
 }
 
 /** What it reports on the CPU model of that name here. */
-export function runHere(image: string, cpu: string): Map<string, string> {
+export function runHere(
+  image: string,
+  cpu: string,
+  options: Pick<MachineOptions, 'platform' | 'engine'> = {},
+): Map<string, string> {
   let output = '';
   const serial = (byte: number): void => {
     output += String.fromCharCode(byte);
   };
-  const machine = createMachine({ memoryBytes: 32 << 20, cpu, serial });
+  const machine = createMachine({ memoryBytes: 32 << 20, cpu, serial, ...options });
   loadMultiboot(machine.cpu, readFileSync(image), undefined);
   let stop: Stop;
   do stop = machine.run(1_000_000);
