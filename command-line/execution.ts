@@ -11,6 +11,8 @@ const LARGEST_SLICE = 20_000_000;
 export type End =
   | { readonly reason: 'exit'; readonly code: number }
   | { readonly reason: 'shutdown'; readonly vector: number }
+  /** The guest reset the machine or switched it off. */
+  | { readonly reason: 'reset' | 'power-off' }
   /** HLT that no interrupt can end. */
   | { readonly reason: 'halt' }
   | { readonly reason: 'limit' };
@@ -33,6 +35,8 @@ export async function runToEnd(
       switch (stop.reason) {
         case 'exit':
         case 'shutdown':
+        case 'reset':
+        case 'power-off':
           return stop;
         case 'halt':
           // Only input could wake it, if interrupts are on and somebody may still type.

@@ -62,6 +62,10 @@ function describeStop(
         description: 'Halted for good',
         text: 'The processor executed HLT with interrupts off: nothing can wake it.',
       };
+    case 'reset':
+      return { reason: 'reset', description: 'Reset', text: 'The guest has reset the machine: nothing runs any more.' };
+    case 'power-off':
+      return { reason: 'power-off', description: 'Off', text: 'The guest has switched the machine off.' };
     default:
       return { reason: stop.reason };
   }

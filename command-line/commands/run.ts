@@ -81,6 +81,12 @@ function exitCode(end: End, target: Target, untilHlt: boolean, terminal: Termina
     case 'shutdown':
       terminal.error(`ringside: triple fault.\n${explainShutdown(target, end.vector)}`);
       return ExitCode.TRIPLE_FAULT;
+    case 'reset':
+    case 'power-off':
+      terminal.error(
+        `ringside: the guest ${end.reason === 'reset' ? 'reset the machine' : 'switched off'} at ${where}.`,
+      );
+      return ExitCode.HALTED;
     case 'halt':
       if (untilHlt) return ExitCode.SUCCESS;
       terminal.error(`ringside: the processor halted before ${where}, and nothing is left that could wake it.`);

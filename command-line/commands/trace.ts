@@ -86,6 +86,10 @@ function ended(end: JourneysEnd, calls: number, terminal: Terminal): number {
     case 'shutdown':
       terminal.error(`ringside: triple fault; ${count}.`);
       return ExitCode.TRIPLE_FAULT;
+    case 'reset':
+    case 'power-off':
+      terminal.error(`ringside: the guest ${end.reason === 'reset' ? 'reset the machine' : 'switched off'}; ${count}.`);
+      return ExitCode.HALTED;
     case 'halt':
       terminal.error(`ringside: the processor halted, and nothing is left that could wake it; ${count}.`);
       return ExitCode.HALTED;

@@ -179,6 +179,9 @@ describe('ringside run', () => {
     const halt = await run(['run', folder.flat('halt.bin', '\tcli\n\thlt\n')]);
     assert.equal(halt.code, 8);
     assert.match(halt.error, /halted/);
+    const reset = await run(['run', folder.flat('reset.bin', '\tmov $0xfe, %al\n\tout %al, $0x64\n1:\tjmp 1b\n')]);
+    assert.equal(reset.code, 8);
+    assert.match(reset.error, /reset the machine/);
   });
 
   it('runs a program on the sample kernel', async () => {
