@@ -8,6 +8,12 @@ const KEYBOARD_COMMAND_PORT = 0x64;
 const SYSTEM_CONTROL_PORT_A = 0x92;
 export const RESET_CONTROL_PORT = 0xcf9;
 
+/**
+ * Status: data that never ends, as where nothing answers, by which guests tell that there is no keyboard controller; but
+ * ready for a command, so that a guest that wants to reset does not wait for the buffer to become free.
+ */
+const NO_KEYBOARD_CONTROLLER = 0xfd;
+
 /** Pulse output lines: a 0 in bits 3..0 pulses that line; line 0 is the reset. */
 const PULSE = 0xf0;
 const RESET_LINE = 1;
@@ -24,8 +30,7 @@ const KEPT = 0x0a;
 export function attachResetControl(bus: Bus, reset: () => void): void {
   bus.claimPorts(KEYBOARD_COMMAND_PORT, KEYBOARD_COMMAND_PORT, {
     widest: 1,
-    // As where nothing is: no keyboard controller.
-    read: () => 0xff,
+    read: () => NO_KEYBOARD_CONTROLLER,
     write: (_port, _size, value) => {
       if (value >= PULSE && !(value & RESET_LINE)) reset();
     },

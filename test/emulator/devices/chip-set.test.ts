@@ -70,7 +70,7 @@ describe('reset control', () => {
 
   it('resets by the keyboard controller’s pulse of line 0, which is all there is of it', () => {
     const { bus, resets } = setup();
-    assert.deepEqual([bus.readPort(0x60, 1), bus.readPort(0x64, 1)], [0xff, 0xff]);
+    assert.deepEqual([bus.readPort(0x60, 1), bus.readPort(0x64, 1)], [0xff, 0xfd]);
     for (const command of [0x20, 0x60, 0xaa, 0xf1, 0xff]) bus.writePort(0x64, 1, command);
     assert.equal(resets(), 0);
     bus.writePort(0x64, 1, 0xfe);
