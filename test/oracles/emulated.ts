@@ -82,7 +82,6 @@ export class Emulated {
     state.xcr0 = XCR0;
     state.efer = Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE;
     state.cpl = 3;
-    for (const segment of state.segments) Object.assign(segment, { ...DATA, base: 0n, limit: 0xffffffff });
     Object.assign(state.tr, { selector: 0x40, rights: 0x8b, base: 0n, limit: 0x20 });
     for (let vector = 0; vector < 32; vector++) machine.stopOn.exceptions.add(vector);
     return machine;
@@ -121,6 +120,8 @@ export class Emulated {
     if (test.extended) this.registers.load(test.extended);
     state.gpr.set(test.gpr);
     state.rflags = test.rflags;
+    // A case may have loaded one of them.
+    for (const segment of state.segments) Object.assign(segment, { ...DATA, base: 0n, limit: 0xffffffff });
     Object.assign(state.segments[Seg.CS], test.compatibility ? CODE_32 : CODE_64);
     Object.assign(state.segments[Seg.FS], { selector: 0, rights: UNUSABLE, base: test.fsBase });
     Object.assign(state.segments[Seg.GS], { selector: 0, rights: UNUSABLE, base: test.gsBase });
