@@ -2,6 +2,7 @@
 import { Clock } from './clock';
 import { withLocalApic, type CpuModel } from './cpu/cpuid';
 import { CpuModelError, parseCpuModel } from './cpu/model-name';
+import { setMemoryTypes } from './boot/memory-types';
 import { attachDevices, type Devices, type Platform, PLATFORMS } from './devices';
 import { readTimestamp } from './cpu/timestamp';
 import { SystemBus } from './devices/system-bus';
@@ -145,6 +146,7 @@ export class Pc implements Machine {
       ...([decoderFeatures(model), engine, localApic] as const),
     );
     this.cpu = this.engine.processor;
+    if (platform === 'acpi') setMemoryTypes(this.cpu);
     this.cpu.state.randomState = BigInt.asUintN(64, seed);
   }
 

@@ -83,6 +83,16 @@ describe('platforms', () => {
     assert.equal(readControlRegister(cpu, 8), 4n);
   });
 
+  it('have their memory types set up as firmware does on acpi', () => {
+    const { cpu } = machine('acpi');
+    assert.equal(readMsr(cpu, 0x2ff), 0xc06n);
+    assert.equal(readMsr(cpu, 0x259), 0n);
+    assert.equal(readMsr(cpu, 0x26f), 0x0505050505050505n);
+    assert.deepEqual([readMsr(cpu, 0x200), readMsr(cpu, 0x201)], [0xc0000000n, 0xffc0000800n]);
+    assert.equal(readMsr(machine('legacy').cpu, 0x2ff), 0n);
+    machine('acpi', 'intel,-mtrr');
+  });
+
   it('end on soft-off and reset', () => {
     const ends = (code: readonly number[]): Stop => running(code).run(100);
     // mov $0x3400, %eax; mov $0x604, %edx; out %ax, %dx; hlt
