@@ -151,6 +151,25 @@ describe('clocks', () => {
       assert.equal(readMsr(cpu, TSC_DEADLINE), 0n);
     });
 
+    it(`interrupt after the very instruction that asks for it by an x2APIC register (${engine})`, () => {
+      // 1: mov $0x1b, %ecx; rdmsr; or $0x400, %eax; wrmsr; sti; mov $0x83f, %ecx; mov $0x42, %eax; xor %edx, %edx
+      const enter = [0xb9, 0x1b, 0, 0, 0, 0x0f, 0x32, 0x0d, 0, 4, 0, 0, 0x0f, 0x30, 0xfb, 0xb9, 0x3f, 8, 0, 0];
+      // wrmsr; inc %rbx; cli; mov $0x80b, %ecx; xor %eax, %eax; wrmsr; hlt
+      const send = [
+        0xb8, 0x42, 0, 0, 0, 0x31, 0xd2, 0x0f, 0x30, 0x48, 0xff, 0xc3, 0xfa, 0xb9, 0x0b, 8, 0, 0, 0x31, 0xc0,
+      ];
+      const made = running([...enter, ...send, 0x0f, 0x30, 0xf4], engine);
+      const { memory, state, cpu } = made;
+      // The handler: mov %rbx, %rsi; mov (%rsp), %rdi; iretq
+      memory.load(0x8000 + 16 * 0x42, Uint8Array.of(0, 0x90, 8, 0, 0, 0x8e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      memory.load(0x9000, Uint8Array.of(0x48, 0x89, 0xde, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0xcf));
+      Object.assign(state.idtr, { base: 0x8000n, limit: 0xfff });
+      state.gpr[3] = 7n;
+      assert.deepEqual(made.run(10_000), { reason: 'halt' });
+      assert.deepEqual([state.gpr[6], state.gpr[7], state.gpr[3]], [7n, 0x10001dn, 8n]);
+      assert.equal(readMsr(cpu, 0x812), 0n, 'its end was told');
+    });
+
     it(`interrupt after the very instruction that asks for it by a write to memory (${engine})`, () => {
       // mov $0xfee00300, %edi; mov $300, %ecx; sti; 1: inc %rbx; dec %ecx; jnz 1b; movl $0x40041, (%rdi); inc %rbx; hlt
       const code = [0xbf, 0, 3, 0xe0, 0xfe, 0xb9, 0x2c, 1, 0, 0, 0xfb, 0x48, 0xff, 0xc3, 0xff, 0xc9, 0x75, 0xf9];
