@@ -237,7 +237,7 @@ export function cpuid(cpu: Cpu, leaf: number, subleaf: number): CpuidResult {
     case 0x1:
       result.eax = signature(model);
       // CLFLUSH line size in quadwords, one logical processor.
-      result.ebx = (8 << 8) | (1 << 16);
+      result.ebx = (8 << 8) | (1 << 16) | (apicId(cpu) << 24);
       if (cpu.state.cr4 & Cr4.OSXSAVE) result.ecx |= 1 << 27;
       // A disabled local APIC disappears from CPUID.
       if (!((cpu.state.otherMsrs.get(0x1b) ?? APIC_BASE_RESET) & BigInt(ApicBase.EN)))
@@ -256,7 +256,7 @@ export function cpuid(cpu: Cpu, leaf: number, subleaf: number): CpuidResult {
       if (cpu.state.cr4 & Cr4.PKE) result.ecx |= 1 << 4;
       break;
     case 0xb:
-      if (model.features.has('X2APIC')) Object.assign(result, topologyLevel(subleaf));
+      if (model.features.has('X2APIC')) Object.assign(result, topologyLevel(subleaf, apicId(cpu)));
       break;
     case 0xd: {
       const features = result.eax;
@@ -343,12 +343,16 @@ function words(text: string, length: number): number[] {
   return result;
 }
 
-/** Leaf Bh: one thread in one core, whose x2APIC identifier is 0. */
-function topologyLevel(subleaf: number): CpuidResult {
+function apicId(cpu: Cpu): number {
+  return cpu.localApic?.initialId ?? 0;
+}
+
+/** Leaf Bh: one thread in one core. */
+function topologyLevel(subleaf: number, id: number): CpuidResult {
   const level = subleaf & 0xff;
   const [thread, core] = [1, 2];
-  if (level > 1) return { eax: 0, ebx: 0, ecx: level, edx: 0 };
-  return { eax: 0, ebx: 1, ecx: level | ((level === 0 ? thread : core) << 8), edx: 0 };
+  if (level > 1) return { eax: 0, ebx: 0, ecx: level, edx: id };
+  return { eax: 0, ebx: 1, ecx: level | ((level === 0 ? thread : core) << 8), edx: id };
 }
 
 /** Leaf 4: 32 KiB L1 data and instruction caches and a 256 KiB L2, 64-byte lines. */

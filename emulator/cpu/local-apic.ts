@@ -3,6 +3,8 @@
  * chapter 11). The APIC itself is a device (devices/local-apic.ts).
  */
 export interface ProcessorApic {
+  /** Identifier after reset, by which CPUID names the processor. */
+  readonly initialId: number;
   /** TPR, 8 bits; CR8 is its upper half. */
   taskPriority: number;
   /** IA32_APIC_BASE was written; the value has been checked. */

@@ -98,6 +98,10 @@ export class LocalApic implements ApicBusAgent, ProcessorApic {
 
   // The processor's side.
 
+  get initialId(): number {
+    return this.connections.id;
+  }
+
   setBase(value: bigint): void {
     const wasEnabled = this.enabled;
     this.base = value;
