@@ -56,7 +56,8 @@ export function nextSlice(slice: number, milliseconds: number): number {
 
 /** Standard input on its way to the guest. */
 export class SerialLine {
-  private ended: boolean;
+  /** There will be no more input. */
+  ended: boolean;
   private received = false;
   private wake = (): void => undefined;
   /** The user pressed the key that ends the session. */

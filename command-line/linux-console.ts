@@ -99,7 +99,8 @@ export async function runLinux(machine: Machine, options: LinuxConsoleOptions): 
           break;
         case 'halt':
           if (messages.halted) return { reason: 'power-off' };
-          if (!machine.state.flag(Flag.IF) || !(await line.moreInput())) return { reason: 'halt' };
+          if (!machine.state.flag(Flag.IF) || line.ended) return { reason: 'halt' };
+          await line.inputWithin(LONGEST_WAIT / NANOSECONDS);
       }
     }
   } finally {

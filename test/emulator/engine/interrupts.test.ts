@@ -133,6 +133,33 @@ describe('Interrupts', function () {
     assert.ok(machine.state.gpr[3] > 50n);
   });
 
+  it('come when the time that is let pass has come, if an idle processor shall wait for it', function () {
+    const machine = withHandler(gnuAssemble(TICKING.replace(/ {2}loop:[^]*/, '  loop: hlt\n jmp loop')), 0x20, 0);
+    machine.state.rip = BigInt(CODE + START_OFFSET);
+    machine.stopOn.idle = true;
+    const idle = (): number => {
+      const stop = machine.run(1000);
+      assert.ok(stop.reason === 'idle', stop.reason);
+      return stop.duration;
+    };
+    const wait = idle();
+    // 20 counts of the PIT are 16762 ns.
+    assert.ok(wait > 16_000 && wait <= 16_762, `${wait}`);
+    const before = machine.instructionCount;
+    const log = Number(machine.state.gpr[15]);
+    machine.passTime(1000);
+    assert.equal(idle(), wait - 1000);
+    assert.equal(machine.instructionCount, before, 'nothing runs while the processor waits');
+    machine.passTime(1e9);
+    // No more than the time to the timer's events passes, until the first of them is an interrupt.
+    while (machine.instructionCount === before) {
+      idle();
+      machine.passTime(1e9);
+    }
+    assert.equal(Number(machine.state.gpr[15]), log + 8, 'the handler ran once');
+    assert.ok(machine.memory.readU32(log) < 50_000, 'at the time of the tick');
+  });
+
   it('wait for the instruction after STI and after MOV SS', function () {
     // The request is pending all the time: IRQ 0 raised by the timer in one-shot mode.
     const source = TICKING.replace(

@@ -5,8 +5,8 @@ import { KERNEL_LAYOUT } from '../../../toolchain/linker/layout';
 
 /**
  * Prints its command line and the first bytes of the initial RAM disk, then answers lines: `p` panics as Linux does, `o`
- * powers off, `t` is a triple fault, `h` halts, `x` writes 3 to the debug-exit port, `s` sleeps for a tick of the PIT;
- * others are echoed.
+ * powers off, `t` is a triple fault, `h` halts, `x` writes 3 to the debug-exit port; others
+ * are echoed.
  */
 const SOURCE = `
 	.section .boot.text, "ax"
