@@ -13,7 +13,8 @@ import {
   storeX87,
   type AreaFormat,
 } from './fxsave-area';
-import { dataAccess, readBlock, readLinear, requireWritable, writeBlock, writeLinear } from './linear-memory';
+import { dataAccess, readBlock, requireWritable, writeBlock } from './linear-memory';
+import { nonCanonicalVector, operandAt, readOperand, writeOperand } from './registers';
 import { Cr0, Cr4 } from './state';
 
 /** FXSAVE leaves the last 96 bytes to software, and writes none of the reserved ones before them. */
@@ -38,11 +39,12 @@ export function executeFxsave(cpu: Cpu, instruction: Instruction): void {
   requireFxsr(cpu);
   const { extended } = cpu.state;
   const access = dataAccess(cpu);
-  requireWritable(cpu, cpu.operandAddress, LEGACY_AREA_BYTES, access);
+  const nonCanonical = nonCanonicalVector(operandAt(instruction, 0));
+  requireWritable(cpu, cpu.operandAddress, LEGACY_AREA_BYTES, access, nonCanonical);
   const withVectors = (cpu.state.cr4 & Cr4.OSFXSR) !== 0;
   const format = areaFormat(cpu, instruction);
   // What is not written keeps what memory holds.
-  const bytes = readBlock(cpu, cpu.operandAddress, SAVED_BYTES, access);
+  const bytes = readBlock(cpu, cpu.operandAddress, SAVED_BYTES, access, nonCanonical);
   const area = new DataView(bytes.buffer);
   storeX87(area, extended, format);
   storeMxcsr(area, extended);
@@ -53,7 +55,9 @@ export function executeFxsave(cpu: Cpu, instruction: Instruction): void {
 export function executeFxrstor(cpu: Cpu, instruction: Instruction): void {
   requireFxsr(cpu);
   const { extended } = cpu.state;
-  const area = new DataView(readBlock(cpu, cpu.operandAddress, LEGACY_AREA_BYTES, dataAccess(cpu)).buffer);
+  const nonCanonical = nonCanonicalVector(operandAt(instruction, 0));
+  const bytes = readBlock(cpu, cpu.operandAddress, LEGACY_AREA_BYTES, dataAccess(cpu), nonCanonical);
+  const area = new DataView(bytes.buffer);
   const format = areaFormat(cpu, instruction);
   const mxcsr = checkedMxcsr(area.getUint32(MXCSR_OFFSET, true));
   loadX87(area, extended, format);
@@ -70,10 +74,10 @@ export function checkedMxcsr(value: number): number {
   return value;
 }
 
-export function executeLdmxcsr(cpu: Cpu, _instruction: Instruction): void {
-  cpu.state.extended.mxcsr = checkedMxcsr(Number(readLinear(cpu, cpu.operandAddress, 4, dataAccess(cpu))));
+export function executeLdmxcsr(cpu: Cpu, instruction: Instruction): void {
+  cpu.state.extended.mxcsr = checkedMxcsr(Number(readOperand(cpu, operandAt(instruction, 0), 4)));
 }
 
-export function executeStmxcsr(cpu: Cpu, _instruction: Instruction): void {
-  writeLinear(cpu, cpu.operandAddress, 4, BigInt(cpu.state.extended.mxcsr), dataAccess(cpu));
+export function executeStmxcsr(cpu: Cpu, instruction: Instruction): void {
+  writeOperand(cpu, operandAt(instruction, 0), 4, BigInt(cpu.state.extended.mxcsr));
 }

@@ -1,8 +1,8 @@
 /** Reading and writing general registers and register-or-memory operands at their width. */
-import { Gpr, type Instruction, type Operand, type RegisterOperand } from '../isa/instruction';
+import { Gpr, Seg, type Instruction, type Operand, type RegisterOperand } from '../isa/instruction';
 import type { Cpu } from './cpu';
+import { Vector } from './exceptions';
 import { dataAccess, readLinear, writeLinear } from './linear-memory';
-import { PageAccess } from './paging';
 import type { CpuState } from './state';
 
 /** Writes the low 32 bits; bits 63..32 become 0, as for every 32-bit destination (SDM vol. 1, section 3.4.1.1). */
@@ -42,15 +42,20 @@ export function operandAt(instruction: Instruction, index: number): Operand {
   return instruction.operands[index];
 }
 
+/** What a non-canonical address of a memory operand raises, with error code 0: #SS in the stack segment, else #GP. */
+export function nonCanonicalVector(operand: Operand): Vector {
+  return operand.kind === 'memory' && operand.segment === Seg.SS ? Vector.SS : Vector.GP;
+}
+
 /** Reads a register or memory operand; memory is read at `memorySize` bytes from `cpu.operandAddress`. */
 export function readOperand(cpu: Cpu, operand: Operand, memorySize: 1 | 2 | 4 | 8): bigint {
   if (operand.kind === 'register') return readGpr(cpu.state, operand);
   if (operand.kind === 'immediate') return BigInt.asUintN(64, operand.value);
-  return readLinear(cpu, cpu.operandAddress, memorySize, dataAccess(cpu));
+  return readLinear(cpu, cpu.operandAddress, memorySize, dataAccess(cpu), nonCanonicalVector(operand));
 }
 
 /** Writes a register operand at its own width, or memory at `memorySize` bytes. */
 export function writeOperand(cpu: Cpu, operand: Operand, memorySize: 1 | 2 | 4 | 8, value: bigint): void {
   if (operand.kind === 'register') writeGpr(cpu.state, operand, value);
-  else writeLinear(cpu, cpu.operandAddress, memorySize, value, dataAccess(cpu) | PageAccess.WRITE);
+  else writeLinear(cpu, cpu.operandAddress, memorySize, value, dataAccess(cpu), nonCanonicalVector(operand));
 }

@@ -17,7 +17,7 @@ import {
   type AreaFormat,
 } from './fxsave-area';
 import { dataAccess, readBlock, requireWritable, writeBlock } from './linear-memory';
-import { readEdxEax } from './registers';
+import { nonCanonicalVector, operandAt, readEdxEax } from './registers';
 import { Cr0, Cr4 } from './state';
 import { Component, COMPONENTS, hasComponent, type StateComponent } from './xsave-components';
 
@@ -105,9 +105,10 @@ function save(cpu: Cpu, instruction: Instruction, { compacted, optimized, superv
   const saved = optimized ? used : requested;
   const { places, bytes } = areaLayout(requested, compacted);
   const access = dataAccess(cpu);
-  requireWritableBlock(cpu, cpu.operandAddress, bytes, access);
+  const nonCanonical = nonCanonicalVector(operandAt(instruction, 0));
+  requireWritableBlock(cpu, cpu.operandAddress, bytes, access, nonCanonical);
   // What is not written keeps what memory holds.
-  const area = readBlock(cpu, cpu.operandAddress, bytes, access);
+  const area = readBlock(cpu, cpu.operandAddress, bytes, access, nonCanonical);
   const view = new DataView(area.buffer);
   const format = areaFormat(cpu, instruction);
   if (saved & X87) storeX87(view, state.extended, format);
@@ -123,9 +124,9 @@ function save(cpu: Cpu, instruction: Instruction, { compacted, optimized, superv
   writeBlock(cpu, cpu.operandAddress, area, access);
 }
 
-function requireWritableBlock(cpu: Cpu, va: bigint, length: number, access: number): void {
+function requireWritableBlock(cpu: Cpu, va: bigint, length: number, access: number, nonCanonical: Vector): void {
   for (let at = 0; at < length; at += 4096) {
-    requireWritable(cpu, va + BigInt(at), Math.min(4096, length - at), access);
+    requireWritable(cpu, va + BigInt(at), Math.min(4096, length - at), access, nonCanonical);
   }
 }
 
@@ -165,11 +166,12 @@ function restore(cpu: Cpu, instruction: Instruction, supervisor: boolean): void 
   const enabled = supervisor ? state.xcr0 | state.xss : state.xcr0;
   const requested = enabled & readEdxEax(state);
   const access = dataAccess(cpu);
-  const headerBytes = readBlock(cpu, cpu.operandAddress + BigInt(XSTATE_BV), HEADER_BYTES, access);
+  const nonCanonical = nonCanonicalVector(operandAt(instruction, 0));
+  const headerBytes = readBlock(cpu, cpu.operandAddress + BigInt(XSTATE_BV), HEADER_BYTES, access, nonCanonical);
   const { saved, composition, compacted } = checkedHeader(new DataView(headerBytes.buffer), enabled);
   if (compacted ? !cpu.model.features.has('XSAVEC') : supervisor) throw new GuestException(Vector.GP, 0);
   const { places, bytes } = areaLayout(compacted ? composition : saved, compacted);
-  const area = readBlock(cpu, cpu.operandAddress, bytes, access);
+  const area = readBlock(cpu, cpu.operandAddress, bytes, access, nonCanonical);
   const view = new DataView(area.buffer);
   const loaded = requested & saved;
   const mxcsr = restoredMxcsr(view, requested, loaded, compacted);

@@ -1,6 +1,6 @@
 /** The memory operand of an x87 instruction. */
 import type { Cpu } from '../cpu/cpu';
-import { Vector } from '../cpu/exceptions';
+import type { Vector } from '../cpu/exceptions';
 import {
   dataAccess,
   readBlock,
@@ -11,7 +11,8 @@ import {
   writeLinear,
   type AccessSize,
 } from '../cpu/linear-memory';
-import { Seg, type Instruction } from '../isa/instruction';
+import { nonCanonicalVector } from '../cpu/registers';
+import type { Instruction } from '../isa/instruction';
 
 /** Bytes of an extended real or a packed decimal. */
 export const TEN_BYTES = 10;
@@ -26,11 +27,7 @@ function accessSize(instruction: Instruction): AccessSize {
   return size === 2 ? 2 : size === 4 ? 4 : 8;
 }
 
-/** What a non-canonical address raises: #SS(0) in the stack segment. */
-function nonCanonical({ operands }: Instruction): Vector {
-  const [operand] = operands;
-  return operand.kind === 'memory' && operand.segment === Seg.SS ? Vector.SS : Vector.GP;
-}
+const nonCanonical = ({ operands }: Instruction): Vector => nonCanonicalVector(operands[0]);
 
 /** The 2, 4 or 8 bytes of the operand. */
 export function readMemory(cpu: Cpu, instruction: Instruction): bigint {
