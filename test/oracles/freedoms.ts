@@ -68,6 +68,8 @@ export function undefinedStatus(instructions: readonly Instruction[]): number {
 /** ES of the x87 status word. */
 const ERROR_SUMMARY = 0x80;
 const SAVES = /^F?XSAVE/;
+/** These store the error pointers behind FCW, FSW and FTW. */
+const ENVIRONMENT = /^FN?(STENV|SAVE)$/;
 
 /** Whether the processor keeps FOP, FIP and FDP: AMD's do so only while an exception is pending (APM vol. 2, 11.4.4). */
 export function keepsErrorPointers(status: number): boolean {
@@ -91,7 +93,11 @@ const COMPONENTS = [
 
 /** What need not be the same of what FXSAVE and XSAVE save. */
 export function ignoredMemory({ instructions, operandOffset, extended }: Case, silicon: Outcome): IgnoredMemory[] {
-  const [{ mnemonic }] = instructions;
+  const [{ mnemonic, operandSize }] = instructions;
+  if (ENVIRONMENT.test(mnemonic) && operandOffset !== undefined && extended && !keepsErrorPointers(extended.status)) {
+    const [from, end] = operandSize === 2 ? [6, 14] : [12, 28];
+    return [{ from: operandOffset + from, end: operandOffset + end, bits: 0xff }];
+  }
   if (!SAVES.test(mnemonic) || operandOffset === undefined || !extended || !silicon.extended) return [];
   const ignored: IgnoredMemory[] = [];
   const ignore = (from: number, end: number, bits = 0xff): void => {
