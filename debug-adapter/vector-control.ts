@@ -23,21 +23,23 @@ const flags = (at: number): BitField[] => EXCEPTIONS.map(([letter, text], i) => 
 const masks = (at: number): BitField[] =>
   EXCEPTIONS.map(([letter, text], i) => bit(`${letter}M`, at + i, `${text} is masked`));
 
+const highestFirst = (fields: readonly BitField[]): readonly BitField[] => [...fields].sort((a, b) => b.low - a.low);
+
 /** MXCSR (SDM vol. 1, figure 10-3). */
-const MXCSR_FIELDS: readonly BitField[] = [
+const MXCSR_FIELDS: readonly BitField[] = highestFirst([
   ...flags(0),
   bit('DAZ', 6, 'denormal operands count as zero'),
   ...masks(7),
   bit('RC', 13, 'rounding: 0 nearest, 1 down, 2 up, 3 toward zero', 2),
   bit('FZ', 15, 'tiny results become zero'),
-];
+]);
 /** x87 control and status words (SDM vol. 1, figures 8-6 and 8-4). */
-const CONTROL_FIELDS: readonly BitField[] = [
+const CONTROL_FIELDS: readonly BitField[] = highestFirst([
   ...masks(0),
   bit('PC', 8, 'precision: 0 single, 2 double, 3 extended', 2),
   bit('RC', 10, 'rounding: 0 nearest, 1 down, 2 up, 3 toward zero', 2),
-];
-const STATUS_FIELDS: readonly BitField[] = [
+]);
+const STATUS_FIELDS: readonly BitField[] = highestFirst([
   ...flags(0),
   bit('SF', 6, 'the register stack over- or underflowed'),
   bit('ES', 7, 'an exception that is not masked is pending'),
@@ -47,7 +49,7 @@ const STATUS_FIELDS: readonly BitField[] = [
   bit('TOP', 11, 'the register that is ST(0)', 3),
   bit('C3', 14, 'condition code'),
   bit('B', 15, 'busy: as ES'),
-];
+]);
 
 /** Control and status registers of the vector and x87 units. */
 export const VECTOR_CONTROL: readonly Register[] = [

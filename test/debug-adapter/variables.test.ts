@@ -37,6 +37,31 @@ describe('variables and expressions in a session', () => {
     );
   });
 
+  it('should show vector registers as lanes of each type, and let lanes be set', async () => {
+    await client.launchToEntry();
+    const vectors = await client.scope('SSE');
+    assert.equal(vectors.get('xmm0')?.value, `0x${'0'.repeat(32)}`);
+    assert.match(vectors.get('mxcsr')?.value ?? '', /^0x1f80 \[PM UM OM ZM DM IM\]$/);
+    const lanesOf = async (reference: number | undefined) => {
+      const { variables } = await client.send('variables', { variablesReference: reference ?? 0 });
+      return new Map(variables.map((variable) => [variable.name, variable]));
+    };
+    const types = await lanesOf(vectors.get('xmm0')?.variablesReference);
+    assert.deepEqual([...types.keys()].slice(0, 3), ['v4_float', 'v2_double', 'v16_int8']);
+    const floats = types.get('v4_float')?.variablesReference ?? 0;
+    const set = (name: string, value: string) =>
+      client.send('setVariable', { variablesReference: floats, name, value });
+    assert.equal((await set('[0]', '1.5')).value, '1.5');
+    assert.equal((await set('[3]', '-Infinity')).value, '-Infinity');
+    assert.equal((await lanesOf(floats)).get('[0]')?.value, '1.5');
+    const after = await client.scope('SSE');
+    assert.equal(after.get('xmm0')?.value, '0xff80000000000000000000003fc00000');
+    await assert.rejects(set('[1]', 'one'), /"one" is no number\. Write 1\.5/);
+    const x87 = await client.scope('x87');
+    assert.equal(x87.get('st(0)')?.value, '(empty)');
+    assert.match(x87.get('fctrl')?.value ?? '', /^0x37f \[PC=3 PM UM OM ZM DM IM\]$/);
+  });
+
   it('should set registers to numbers, symbols and expressions', async () => {
     await client.launchToEntry();
     const { scopes } = await client.send('scopes', { frameId: 1 });
