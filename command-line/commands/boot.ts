@@ -113,6 +113,8 @@ export const bootCommand: Command = {
       ...(platform === undefined ? {} : { platform }),
       ...(entry === undefined ? {} : { entry }),
       serial: (byte) => {
+        // The guest goes on for a moment, how long depends on the host: what it prints then is not shown.
+        if (conversation?.over) return;
         output.write(byte);
         messages.see(byte);
         conversation?.see(byte);
