@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { CodeSize } from '../../../emulator/isa/decoder';
-import { realText, vectorTexts } from './elf-text';
+import { kernelText, realText, vectorTexts } from './elf-text';
 import { Oracle } from './iced-oracle';
 
 const FACTOR = Number(process.env.RINGSIDE_DECODER_CASES ?? 1);
@@ -161,6 +161,15 @@ describe('decoder and iced-x86 agree', () => {
         const oracle = new Oracle(mode);
         addText(oracle, text, 40_000 * FACTOR, FACTOR > 1 ? 1 : 23, mode + 1);
         assertSame(oracle, 40_000);
+      });
+
+      it('on all the code of a kernel named by RINGSIDE_VMLINUX, as it is and mutated', function () {
+        const text = kernelText();
+        if (!text) return this.skip();
+        this.timeout(0);
+        const oracle = new Oracle(mode);
+        addText(oracle, text, text.length, 1, mode + 2);
+        assertSame(oracle, text.length);
       });
 
       it('on the code of mathematical and media libraries, as it is and mutated', function () {

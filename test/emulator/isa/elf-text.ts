@@ -16,6 +16,12 @@ export function vectorTexts(): readonly Uint8Array[] {
     .filter((text) => text !== undefined);
 }
 
+/** The .text bytes of the kernel that RINGSIDE_VMLINUX names, if it does. */
+export function kernelText(): Uint8Array | undefined {
+  const path = process.env.RINGSIDE_VMLINUX;
+  return path === undefined ? undefined : firstText([path]);
+}
+
 function firstText(candidates: readonly string[]): Uint8Array | undefined {
   for (const path of candidates.filter((candidate) => existsSync(candidate))) {
     const text = findText(readFileSync(path));
