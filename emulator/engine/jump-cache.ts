@@ -76,10 +76,11 @@ export class JumpCache {
 
   flushOne(cache: number): void {
     const entries = this.entered[cache];
+    if (entries.length === 0) return;
     if (entries.length > FEW) this.bytes.set(this.empty, this.base(cache));
     else {
       for (const entry of entries) this.invalidate(entry);
     }
-    this.entered[cache] = [];
+    entries.length = 0;
   }
 }
