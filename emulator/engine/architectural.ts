@@ -8,7 +8,7 @@ import { requireStringPortAccess } from '../cpu/port-io';
 import { architecturalRoutines } from '../cpu/routines';
 import { Flag } from '../cpu/state';
 import { Gpr, type Instruction } from '../isa/instruction';
-import { vectorUnit } from '../isa/features';
+import { vectorUnit, type VectorUnit } from '../isa/features';
 import { softwareRoutines } from '../isa/semantics/software';
 import type { Stop, StopConditions, SystemCallGate } from '../machine';
 import { unitFault } from './mode';
@@ -31,6 +31,12 @@ const SYSTEM_CALL_EXITS: Readonly<Record<string, SystemCallGate | undefined>> = 
   ERETU: 'eretu',
 };
 
+/** A routine and the unit that must be enabled for it; there may be none of either. */
+interface UnitRoutine {
+  readonly unit: VectorUnit | undefined;
+  readonly execute: ArchitecturalRoutine | undefined;
+}
+
 const REPEATED_IO = new Set(['INS', 'OUTS']);
 
 export class ArchitecturalInstructions {
@@ -51,8 +57,8 @@ export class ArchitecturalInstructions {
   /** Virtual time at which generated code now running returns at the latest. */
   sliceEnd = 0;
 
-  /** Routines the CPU model has, as far as they have been used. */
-  private readonly routines = new Map<string, ArchitecturalRoutine>();
+  /** Routines of instructions the CPU model has, as far as they have been used, and the units they work on. */
+  private readonly routines = new Map<string, UnitRoutine>();
   private readonly i32: Int32Array;
 
   constructor(
@@ -107,21 +113,24 @@ export class ArchitecturalInstructions {
     return processor.stepping || this.needsAttention() ? 0 : generated.recordForGenerated();
   }
 
+  /** The routine of an instruction. Throws what stands before all else: #UD, or #NM if its unit is not available. */
   private routine(instruction: Instruction): ArchitecturalRoutine {
+    const { unit, execute } = this.routines.get(instruction.mnemonic) ?? this.find(instruction);
+    // Control registers change: this is asked each time.
+    const fault = unit && unitFault(this.processor.mode, unit);
+    if (fault !== undefined) throw new GuestException(fault);
+    if (!execute) throw new GuestException(Vector.UD);
+    return execute;
+  }
+
+  /** What has a routine is kept by its mnemonic; the rest, here because its unit is off, may name several units by one. */
+  private find(instruction: Instruction): UnitRoutine {
     const { mnemonic } = instruction;
-    let routine = this.routines.get(mnemonic);
-    if (!routine) {
-      const { processor } = this;
-      const unit = vectorUnit(instruction);
-      const fault = unit && processor.supports(instruction) ? unitFault(processor.mode, unit) : undefined;
-      if (fault !== undefined) throw new GuestException(fault);
-      routine = processor.supports(instruction)
-        ? (architecturalRoutines[mnemonic] ?? softwareRoutines[mnemonic])
-        : undefined;
-      if (!routine) throw new GuestException(Vector.UD);
-      this.routines.set(mnemonic, routine);
-    }
-    return routine;
+    if (!this.processor.supports(instruction)) throw new GuestException(Vector.UD);
+    const execute = mnemonic in architecturalRoutines ? architecturalRoutines[mnemonic] : softwareRoutines[mnemonic];
+    const found = { unit: vectorUnit(instruction), execute };
+    if (execute) this.routines.set(mnemonic, found);
+    return found;
   }
 
   /** REP INS and REP OUTS: one iteration; until the last one, control stays at the instruction. */

@@ -205,6 +205,37 @@ describe('Vector instructions', function () {
     assert.equal(after(sse, withoutAvx), undefined);
   });
 
+  it('that are routines obey CR0 and CR4 as they are, not as they were when first executed', () => {
+    const instructions = ['ldmxcsr (%rbx)', 'stmxcsr (%rbx)', 'vldmxcsr (%rbx)', 'vstmxcsr (%rbx)'];
+    prepare(instructions);
+    const mxcsr = (machine: Pc): void => {
+      machine.memory.writeU32(END + PAGE, 0x1f80);
+      machine.state.gpr[Gpr.RBX] = BigInt(END + PAGE);
+    };
+    const vectorAfter = (instruction: string, change: (machine: Pc) => void): Vector | undefined =>
+      outcome(instruction, {
+        change: (machine) => {
+          mxcsr(machine);
+          change(machine);
+        },
+      })?.vector;
+    for (const instruction of instructions) {
+      assert.equal(
+        vectorAfter(instruction, () => {}),
+        undefined,
+        instruction,
+      );
+      const notAvailable = vectorAfter(instruction, ({ state }) => (state.cr0 |= Cr0.TS));
+      assert.equal(notAvailable, Vector.NM, instruction);
+      const needed = instruction.startsWith('v') ? Cr4.OSXSAVE : Cr4.OSFXSR;
+      assert.equal(
+        vectorAfter(instruction, ({ state }) => (state.cr4 &= ~needed)),
+        Vector.UD,
+        instruction,
+      );
+    }
+  });
+
   it('want alignment where the manual says so', function () {
     const strict = [
       ...['movaps (%rbx), %xmm1', 'movdqa %xmm1, (%rbx)', 'paddb (%rbx), %xmm1', 'pshufd $1, (%rbx), %xmm1'],
