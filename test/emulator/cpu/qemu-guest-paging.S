@@ -24,11 +24,11 @@
         .set    STRIDE, 1
         .endif
 
+        .include "qemu-guest.inc"
+        .include "qemu-guest-paging.inc"
+
         .text
-        .align  4
-        .long   0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-        .set    LOAD, 0x100000
-        .long   LOAD, LOAD, 0, bss_end, start32
+        MULTIBOOT start32
 
         .code32
 start32:
@@ -83,29 +83,9 @@ four_levels:
 
         .code64
 start64:
-        mov     $0xff, %al
-        out     %al, $0x21
-        out     %al, $0xa1
-        mov     $0x18, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
-        mov     $stack_top, %rsp
-        mov     $idt, %rdi
-        mov     $stubs, %rsi
-        mov     $33, %ecx
-1:      mov     %rsi, %rax
-        mov     %ax, (%rdi)
-        movw    $0x10, 2(%rdi)
-        movw    $0xee00, 4(%rdi)
-        shr     $16, %rax
-        mov     %ax, 6(%rdi)
-        add     $16, %rdi
-        add     $16, %rsi
-        loop    1b
+        MASK_8259
+        LOAD_SEGMENTS 0x18, stack_top, %rsp
+        FILL_IDT_64 33, 0xee00
         lidt    idtr
         mov     $interrupt_stack_top, %eax
         mov     %rax, tss + 4
@@ -316,58 +296,9 @@ tried_next:
         jb      next_try
         ret
 
-        .align  16
-stubs:
-        .set    vector, 0
-        .rept   33
-        .align  16
-        .if     vector != 8 && (vector < 10 || vector > 14) && vector != 17
-        push    $0
-        .endif
-        mov     (%rsp), %rdx
-        mov     $vector, %eax
-        jmp     tried
-        .set    vector, vector + 1
-        .endr
+        VECTOR_STUBS %rdx, %rsp
 
-        .ifdef LOCKSTEP
-print_line_number:
-print_digit:
-putc:
-        ret
-        .else
-print_line_number:                      # which page, and EBX
-        mov     $'\n', %al
-        call    putc
-        mov     pass, %eax
-        call    print_digit
-        mov     %ebx, %eax
-        shr     $12, %eax
-        call    print_digit
-        mov     %ebx, %eax
-        shr     $8, %eax
-        call    print_digit
-        mov     %ebx, %eax
-        shr     $4, %eax
-        call    print_digit
-        mov     $':', %al
-putc:                                   # AL; keeps everything but flags
-        push    %rdx
-        mov     $0x3f8, %edx
-        out     %al, %dx
-        pop     %rdx
-        ret
-print_digit:                            # bits 3..0 of AL
-        push    %rax
-        and     $15, %al
-        add     $'0', %al
-        cmp     $'9', %al
-        jbe     1f
-        add     $'a' - '9' - 1, %al
-1:      call    putc
-        pop     %rax
-        ret
-        .endif
+        REPORTING %rax, %rdx
 
 # The accesses to RDI, for both privilege levels.
         .align  4096

@@ -26,17 +26,15 @@
         # What large pages map.
         .set    FRAME, 0x400000
 
+        .include "qemu-guest.inc"
+        .include "qemu-guest-paging.inc"
+
         .text
-        .align  4
-        .long   0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-        .set    LOAD, 0x100000
-        .long   LOAD, LOAD, 0, bss_end, start
+        MULTIBOOT start
 
 start:
         mov     $stack_top, %esp
-        mov     $0xff, %al
-        out     %al, $0x21
-        out     %al, $0xa1
+        MASK_8259
         lgdt    gdtr
         ljmp    $0x08, $1f
 1:      mov     $0x10, %eax
@@ -44,18 +42,7 @@ start:
         mov     $0x23, %eax             # CPL 3 may use these as well
         mov     %eax, %ds
         mov     %eax, %es
-        mov     $idt, %edi
-        mov     $stubs, %esi
-        mov     $33, %ecx
-1:      mov     %esi, %eax
-        mov     %ax, (%edi)
-        movw    $0x08, 2(%edi)
-        movw    $0xee00, 4(%edi)
-        shr     $16, %eax
-        mov     %ax, 6(%edi)
-        add     $8, %edi
-        add     $16, %esi
-        loop    1b
+        FILL_IDT_32 33, 0xee00
         lidt    idtr
         movl    $interrupt_stack_top, tss + 4
         movl    $0x10, tss + 8
@@ -271,58 +258,9 @@ tried_next:
         jb      next_try
         ret
 
-        .align  16
-stubs:
-        .set    vector, 0
-        .rept   33
-        .align  16
-        .if     vector != 8 && (vector < 10 || vector > 14) && vector != 17
-        push    $0
-        .endif
-        mov     (%esp), %edx
-        mov     $vector, %eax
-        jmp     tried
-        .set    vector, vector + 1
-        .endr
+        VECTOR_STUBS %edx, %esp
 
-        .ifdef LOCKSTEP
-print_line_number:
-print_digit:
-putc:
-        ret
-        .else
-print_line_number:                      # which page, and EBX
-        mov     $'\n', %al
-        call    putc
-        mov     pass, %eax
-        call    print_digit
-        mov     %ebx, %eax
-        shr     $12, %eax
-        call    print_digit
-        mov     %ebx, %eax
-        shr     $8, %eax
-        call    print_digit
-        mov     %ebx, %eax
-        shr     $4, %eax
-        call    print_digit
-        mov     $':', %al
-putc:                                   # AL; keeps everything but flags
-        push    %edx
-        mov     $0x3f8, %edx
-        out     %al, %dx
-        pop     %edx
-        ret
-print_digit:                            # bits 3..0 of AL
-        push    %eax
-        and     $15, %al
-        add     $'0', %al
-        cmp     $'9', %al
-        jbe     1f
-        add     $'a' - '9' - 1, %al
-1:      call    putc
-        pop     %eax
-        ret
-        .endif
+        REPORTING %eax, %edx
 
 # The accesses to EDI, for both privilege levels.
         .align  4096

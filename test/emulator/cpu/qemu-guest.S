@@ -1,11 +1,10 @@
 # A multiboot program that provokes one architectural event after the other and reports each on COM1, for comparing
 # processors. A report is one line; what a machine may choose freely is left out.
 
+        .include "qemu-guest.inc"
+
         .text
-        .align  4
-        .long   0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-        .set    LOAD, 0x100000
-        .long   LOAD, LOAD, 0, bss_end, start32
+        MULTIBOOT start32
 
         .code32
 start32:
@@ -47,33 +46,9 @@ start32:
 
         .code64
 start64:
-        mov     $0xff, %al              # no timer tick of the firmware's making
-        out     %al, $0x21
-        out     %al, $0xa1
-        mov     $0x18, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
-        mov     $kernel_stack_top, %rsp
-        # IDT: all vectors to their stubs.
-        mov     $idt, %rdi
-        mov     $stubs, %rsi
-        mov     $256, %ecx
-1:      mov     %rsi, %rax
-        mov     %ax, (%rdi)
-        movw    $0x10, 2(%rdi)
-        movw    $0x8e00, 4(%rdi)
-        shr     $16, %rax
-        mov     %ax, 6(%rdi)
-        shr     $16, %rax
-        mov     %eax, 8(%rdi)
-        movl    $0, 12(%rdi)
-        add     $16, %rdi
-        add     $16, %rsi
-        loop    1b
+        MASK_8259
+        LOAD_SEGMENTS 0x18, kernel_stack_top, %rsp
+        FILL_IDT_64 256, 0x8e00
         movb    $0xee, idt + 16 * 0x80 + 5
         movb    $0xee, idt + 16 * 3 + 5
         movb    $0xee, idt + 16 * 4 + 5

@@ -1,26 +1,8 @@
 # The second half of qemu-guest16.S: virtual-8086 mode and tasks, seen from protected mode.
 
 protected:
-        mov     $0x10, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
-        mov     $kernel_stack_top, %esp
-        mov     $idt, %edi
-        mov     $stubs, %esi
-        mov     $256, %ecx
-1:      mov     %esi, %eax
-        mov     %ax, (%edi)
-        movw    $0x08, 2(%edi)
-        movw    $0x8e00, 4(%edi)
-        shr     $16, %eax
-        mov     %ax, 6(%edi)
-        add     $8, %edi
-        add     $16, %esi
-        loop    1b
+        LOAD_SEGMENTS 0x10, kernel_stack_top, %esp
+        FILL_IDT_32 256, 0x8e00
         movb    $0xee, idt + 8 * 3 + 5
         movb    $0xee, idt + 8 * 4 + 5
         movb    $0xee, idt + 8 * 0x80 + 5

@@ -5,18 +5,15 @@
         .set    REAL, 0x10000
         .set    STATUS, 0x8d5
 
+        .include "qemu-guest.inc"
+
         .text
         .code32
-        .align  4
-        .long   0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-        .set    LOAD, 0x100000
-        .long   LOAD, LOAD, 0, bss_end, start
+        MULTIBOOT start
 
 start:
         mov     $kernel_stack_top, %esp
-        mov     $0xff, %al
-        out     %al, $0x21
-        out     %al, $0xa1
+        MASK_8259
         mov     $gdt, %edi
         mov     $tss, %eax
         mov     $0x28, %ecx

@@ -1,18 +1,15 @@
 # The 32-bit counterpart of qemu-guest.S: protected mode with 32-bit paging, TSS stacks, call gates, task switches.
 # A report is one line on COM1.
 
+        .include "qemu-guest.inc"
+
         .text
         .code32
-        .align  4
-        .long   0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-        .set    LOAD, 0x100000
-        .long   LOAD, LOAD, 0, bss_end, start
+        MULTIBOOT start
 
 start:
         mov     $kernel_stack_top, %esp
-        mov     $0xff, %al
-        out     %al, $0x21
-        out     %al, $0xa1
+        MASK_8259
         mov     $gdt, %edi              # descriptors of the TSSs, the LDT and the gates get their addresses
         mov     $tss, %eax
         mov     $0x28, %ecx
@@ -29,26 +26,9 @@ start:
         mov     %ax, gdt + 0x56
         lgdt    gdtr
         ljmp    $0x08, $1f
-1:      mov     $0x10, %eax
-        mov     %eax, %ds
-        mov     %eax, %es
-        mov     %eax, %ss
-        xor     %eax, %eax
-        mov     %eax, %fs
-        mov     %eax, %gs
-        mov     $kernel_stack_top, %esp
-        mov     $idt, %edi
-        mov     $stubs, %esi
-        mov     $256, %ecx
-1:      mov     %esi, %eax
-        mov     %ax, (%edi)
-        movw    $0x08, 2(%edi)
-        movw    $0x8e00, 4(%edi)
-        shr     $16, %eax
-        mov     %ax, 6(%edi)
-        add     $8, %edi
-        add     $16, %esi
-        loop    1b
+1:
+        LOAD_SEGMENTS 0x10, kernel_stack_top, %esp
+        FILL_IDT_32 256, 0x8e00
         movb    $0xee, idt + 8 * 0x80 + 5
         movb    $0xef, idt + 8 * 0x81 + 5
         movb    $0x0e, idt + 8 * 0x82 + 5

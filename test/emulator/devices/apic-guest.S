@@ -1,7 +1,8 @@
 # A multiboot program that uses local APIC, IO-APIC, HPET and the 8259s behind LINT0, and reports on COM1 in which order
 # interrupts came and what registers say. What a machine may choose freely is left out.
 
-        .set    LOAD, 0x100000
+        .include "qemu-guest.inc"
+
         .set    APIC, 0xfee00000
         .set    TPR, APIC + 0x80
         .set    PPR, APIC + 0xa0
@@ -75,9 +76,7 @@
 
         .text
         .code32
-        .align  4
-        .long   0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-        .long   LOAD, LOAD, 0, bss_end, start
+        MULTIBOOT start
 
 start:
         mov     $stack_top, %esp
@@ -89,18 +88,7 @@ start:
         mov     %eax, %ss
         OUTPUT  0x21, 0xff
         OUTPUT  0xa1, 0xff
-        mov     $idt, %edi
-        mov     $stubs, %esi
-        mov     $256, %ecx
-1:      mov     %esi, %eax
-        mov     %ax, (%edi)
-        movw    $0x08, 2(%edi)
-        movw    $0x8e00, 4(%edi)
-        shr     $16, %eax
-        mov     %ax, 6(%edi)
-        add     $8, %edi
-        add     $16, %esi
-        loop    1b
+        FILL_IDT_32 256, 0x8e00
         lidt    idtr
 
         CASE    '1'                     # version, enabling, entries follow the software enable
