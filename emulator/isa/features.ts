@@ -79,8 +79,7 @@ const UNIT_WITHOUT_OPERAND: Readonly<Record<string, VectorUnit | undefined>> = {
   STMXCSR: 'sse',
 };
 
-/** The unit `instruction` works on; an instruction on MMX and XMM registers counts to SSE. */
-export function vectorUnit(instruction: Instruction): VectorUnit | undefined {
+function unitOf(instruction: Instruction): VectorUnit | undefined {
   if (isVexVector(instruction)) return 'avx';
   if (has(instruction, 'xmm') || TO_INTEGER.test(instruction.mnemonic)) return 'sse';
   if (has(instruction, 'mmx')) return 'mmx';
@@ -103,8 +102,7 @@ function vexFeatures(instruction: Instruction): readonly Feature[] {
 
 const X87 = /^F(?!XSAVE|XRSTOR|WAIT)/;
 
-/** The features `instruction` needs besides those that all models have. */
-export function requiredFeatures(instruction: Instruction): readonly Feature[] {
+function featuresOf(instruction: Instruction): readonly Feature[] {
   const { mnemonic } = instruction;
   if (isVexVector(instruction)) return vexFeatures(instruction);
   const listed = FEATURE_OF.get(mnemonic);
@@ -114,4 +112,31 @@ export function requiredFeatures(instruction: Instruction): readonly Feature[] {
   if (has(instruction, 'xmm') || TO_INTEGER.test(mnemonic)) return ['SSE2'];
   if (X87.test(mnemonic)) return mnemonic.startsWith('FCMOV') ? ['FPU', 'CMOV'] : ['FPU'];
   return [];
+}
+
+interface Requirements {
+  readonly features: readonly Feature[];
+  readonly unit: VectorUnit | undefined;
+}
+
+/** Every decoded instruction is asked for them: without a vector operand the mnemonic tells all, and they are kept. */
+const byMnemonic = new Map<string, Requirements>();
+
+function requirements(instruction: Instruction): Requirements {
+  const vector = instruction.operands.some(({ kind }) => kind === 'xmm' || kind === 'mmx');
+  const known = vector ? undefined : byMnemonic.get(instruction.mnemonic);
+  if (known) return known;
+  const found = { features: featuresOf(instruction), unit: unitOf(instruction) };
+  if (!vector) byMnemonic.set(instruction.mnemonic, found);
+  return found;
+}
+
+/** The features `instruction` needs besides those that all models have. */
+export function requiredFeatures(instruction: Instruction): readonly Feature[] {
+  return requirements(instruction).features;
+}
+
+/** The unit `instruction` works on; an instruction on MMX and XMM registers counts to SSE. */
+export function vectorUnit(instruction: Instruction): VectorUnit | undefined {
+  return requirements(instruction).unit;
 }
