@@ -9,22 +9,23 @@ export type Time = number;
 /** How many instructions one virtual second has. */
 export const INSTRUCTIONS_PER_SECOND = 1_000_000_000;
 
-/** Something scheduled; keep it to cancel it. */
-export interface ClockEvent {
+/** When something scheduled happens: what a snapshot has of it. */
+export interface EventTime {
   readonly at: Time;
-  readonly action: () => void;
-}
-
-interface QueuedEvent extends ClockEvent {
   /** Events of the same time happen in the order they were scheduled. */
   readonly order: number;
+}
+
+/** Something scheduled; keep it to cancel it. */
+export interface ClockEvent extends EventTime {
+  readonly action: () => void;
 }
 
 export class Clock {
   /** Time at which the next event is due; Infinity if none is scheduled. */
   nextEventAt: Time = Infinity;
 
-  private readonly queue: QueuedEvent[] = [];
+  private readonly queue: ClockEvent[] = [];
   private scheduled = 0;
   private skipped: Time = 0;
 
@@ -37,12 +38,33 @@ export class Clock {
 
   /** Calls `action` from `runDue` once `now` has reached `at`. */
   schedule(at: Time, action: () => void): ClockEvent {
-    const event: QueuedEvent = { at, action, order: this.scheduled++ };
+    return this.enqueue({ at, action, order: this.scheduled++ });
+  }
+
+  private enqueue(event: ClockEvent): ClockEvent {
     let index = this.queue.length;
-    while (index > 0 && this.queue[index - 1].at > at) index--;
+    while (index > 0 && isBefore(event, this.queue[index - 1])) index--;
     this.queue.splice(index, 0, event);
     this.nextEventAt = this.queue[0].at;
     return event;
+  }
+
+  save() {
+    const { scheduled, skipped } = this;
+    return { scheduled, skipped };
+  }
+
+  /** Forgets all events: whoever had scheduled one schedules it anew with `reschedule`. */
+  restore({ scheduled, skipped }: ReturnType<Clock['save']>): void {
+    this.queue.length = 0;
+    this.nextEventAt = Infinity;
+    this.scheduled = scheduled;
+    this.skipped = skipped;
+  }
+
+  /** Schedules what was scheduled when the clock was saved, in the same order. */
+  reschedule({ at, order }: EventTime, action: () => void): ClockEvent {
+    return this.enqueue({ at, order, action });
   }
 
   /** Forgets an event; nothing happens if it is over. */
@@ -71,6 +93,15 @@ export class Clock {
   pass(duration: Time): void {
     this.skipped += Math.floor(Math.min(duration, this.timeToNextEvent));
   }
+}
+
+/** What a snapshot has of an event that may be there. */
+export function eventTime(event: ClockEvent | undefined) {
+  return event && { at: event.at, order: event.order };
+}
+
+function isBefore(a: EventTime, b: EventTime): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
 /** Converts between virtual time and the ticks of a counter, by integer arithmetic: it never drifts. */

@@ -20,3 +20,8 @@ export { hasMultibootHeader, loadMultiboot, type MultibootModule, type Multiboot
 export { acpiTables, type AcpiOptions, type AcpiTable } from './boot/acpi';
 export { type Platform, PLATFORMS } from './devices';
 export { type LinuxKernel, type LinuxOptions, type LinuxPlacement, loadLinux } from './boot/linux';
+export { SnapshotError, type SnapshotProblem } from './snapshot/errors';
+export { type HostOptions, resumeMachine } from './snapshot/resume';
+export { type Saved, savedFromText, savedToText } from './snapshot/saved';
+export type { SavedMemory } from './snapshot/saved-memory';
+export type { MachineDescription, Snapshot } from './snapshot/snapshot';

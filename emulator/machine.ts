@@ -6,6 +6,7 @@ import type { Cpu } from './cpu/cpu';
 import type { PhysicalMemory } from './memory';
 import type { Bus } from './devices/bus';
 import type { CpuState } from './cpu/state';
+import type { Snapshot } from './snapshot/snapshot';
 
 /** Why `run` or `step` returned. */
 export type Stop =
@@ -117,4 +118,15 @@ export interface Machine {
 
   /** Bytes typed at the serial console. */
   sendSerial(data: Uint8Array): void;
+
+  /**
+   * A copy of the whole machine, from which `restore` and `resumeMachine` (snapshot/resume.ts) go on exactly as this one
+   * does. To be called while it does not run. Breakpoints and stop conditions are the debugger's, not the machine's.
+   */
+  save(): Snapshot;
+  /**
+   * Makes this machine what the saved one was; it must have the same memory size, CPU model and platform. Throws
+   * SnapshotError, and nothing has changed then.
+   */
+  restore(snapshot: Snapshot): void;
 }

@@ -4,6 +4,7 @@ import { withLocalApic, type CpuModel } from './cpu/cpuid';
 import { CpuModelError, parseCpuModel } from './cpu/model-name';
 import { setMemoryTypes } from './boot/memory-types';
 import { attachDevices, type Devices, type Platform, PLATFORMS } from './devices';
+import { restoreDevices, saveDevices } from './devices/shared-devices';
 import { readTimestamp } from './cpu/timestamp';
 import { SystemBus } from './devices/system-bus';
 import { Engine } from './engine/engine';
@@ -16,6 +17,10 @@ import { DecoderFeature } from './isa/decoder';
 import { definitions } from './isa/semantics';
 import type { DataBreakpoint, Machine, RequestedEnd, Stop, StepResult } from './machine';
 import { PAGE_BYTES, PhysicalMemory } from './memory';
+import { SnapshotError } from './snapshot/errors';
+import { hasFormOf } from './snapshot/saved';
+import { isSavedMemory, restoreMemory, saveMemory } from './snapshot/saved-memory';
+import { describeMachine, differenceOf, type MachineDescription, type Snapshot } from './snapshot/snapshot';
 
 export interface MachineOptions {
   /** Bytes of RAM, a multiple of 4096, at least 1 MiB. */
@@ -93,6 +98,9 @@ export class Pc implements Machine {
   readonly cpu: Processor;
   private readonly engine: Engine;
   private readonly clock: Clock;
+  private readonly description: MachineDescription;
+  /** The end the guest asked for. */
+  private requestedEnd: RequestedEnd | undefined;
   readonly devices: Devices;
 
   constructor({
@@ -120,15 +128,16 @@ export class Pc implements Machine {
     interpreter ??= loadInterpreter(definitions, interpreterCode);
     const clock = new Clock(() => this.cpu.instructionCount);
     this.clock = clock;
-    let requestedEnd: RequestedEnd | undefined;
+    this.description = describeMachine(memoryBytes, platform, model);
     this.devices = attachDevices(this.bus, clock, {
       ...{ platform, memoryBytes, serial, debugConsole },
       timestamp: () => readTimestamp(this.cpu),
       end: (end) => {
-        requestedEnd ??= end;
+        this.requestedEnd ??= end;
       },
     });
     const { interrupts, localApic, processorBus } = this.devices;
+    const end = (): RequestedEnd | undefined => this.requestedEnd;
     const environment = {
       clock,
       interruptPending: () => interrupts.interruptRequested,
@@ -138,7 +147,7 @@ export class Pc implements Machine {
         if (localApic) localApic.nmiPending = false;
       },
       get end() {
-        return requestedEnd;
+        return end();
       },
     };
     this.engine = new Engine(
@@ -221,6 +230,43 @@ export class Pc implements Machine {
       at += count;
     }
     return at;
+  }
+
+  save(): Snapshot {
+    return { machine: this.description, state: this.saveState(), memory: saveMemory(this.memory) };
+  }
+
+  private saveState() {
+    // What is due happens before the next instruction in any case.
+    this.clock.runDue();
+    const { localApic, shared } = this.devices;
+    return {
+      processors: [{ ...this.engine.save(), localApic: localApic?.save() }],
+      clock: this.clock.save(),
+      devices: saveDevices(shared),
+      end: this.requestedEnd,
+    };
+  }
+
+  restore({ machine, state, memory }: Snapshot): void {
+    const difference = differenceOf(this.description, machine);
+    if (difference !== undefined) {
+      throw new SnapshotError('other-machine', `The snapshot is of a machine with ${difference}.`);
+    }
+    const formFits = hasFormOf(this.saveState(), state) && state.processors.length === 1;
+    if (!formFits || !isSavedMemory(memory, this.memory.size)) {
+      throw new SnapshotError(
+        'other-version',
+        'The snapshot was made by another version of Ringside. Boot again and save a new one.',
+      );
+    }
+    const [{ localApic, ...processor }] = state.processors;
+    restoreMemory(this.memory, memory);
+    this.requestedEnd = state.end;
+    this.clock.restore(state.clock);
+    restoreDevices(this.devices.shared, state.devices);
+    if (localApic) this.devices.localApic?.restore(localApic);
+    this.engine.restore(processor);
   }
 
   passTime(duration: number): void {

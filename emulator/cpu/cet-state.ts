@@ -38,4 +38,14 @@ export class CetState {
   readonly privilegeSsp: [bigint, bigint, bigint, bigint] = [0n, 0n, 0n, 0n];
   /** IA32_INTERRUPT_SSP_TABLE_ADDR: shadow-stack pointers by IST index. */
   interruptSspTable = 0n;
+
+  save() {
+    const { ssp, user, supervisor, interruptSspTable } = this;
+    return { ssp, user, supervisor, interruptSspTable, privilegeSsp: [...this.privilegeSsp] };
+  }
+
+  restore({ privilegeSsp, ...rest }: ReturnType<CetState['save']>): void {
+    Object.assign(this, rest);
+    Object.assign(this.privilegeSsp, privilegeSsp);
+  }
 }

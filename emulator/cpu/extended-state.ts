@@ -35,6 +35,23 @@ export class ExtendedState {
     this.mxcsr = MXCSR_INITIAL;
   }
 
+  save() {
+    const { mxcsr, control, status, tags, opcode } = this;
+    const { instructionPointer, instructionSelector, dataPointer, dataSelector } = this;
+    return {
+      ...{ mxcsr, control, status, tags, opcode },
+      ...{ instructionPointer, instructionSelector, dataPointer, dataSelector },
+      vectors: [...this.vectors],
+      x87: [...this.x87],
+    };
+  }
+
+  restore({ vectors, x87, ...rest }: ReturnType<ExtendedState['save']>): void {
+    Object.assign(this, rest);
+    this.vectors.set(vectors);
+    this.x87.set(x87);
+  }
+
   get mxcsr(): number {
     return this.view.getUint32(layout.MXCSR, true);
   }

@@ -27,6 +27,17 @@ export class FredState {
   /** IA32_FRED_SSP1 to IA32_FRED_SSP3; that of level 0 is IA32_PL0_SSP. */
   readonly ssp: [bigint, bigint, bigint] = [0n, 0n, 0n];
 
+  save() {
+    const { enabled, config, stackLevels } = this;
+    return { enabled, config, stackLevels, rsp: [...this.rsp], ssp: [...this.ssp] };
+  }
+
+  restore({ rsp, ssp, ...rest }: ReturnType<FredState['save']>): void {
+    Object.assign(this, rest);
+    Object.assign(this.rsp, rsp);
+    Object.assign(this.ssp, ssp);
+  }
+
   /** CSL: 0 in ring 3. */
   get stackLevel(): StackLevel {
     return Number(this.config & BigInt(FredConfig.STACK_LEVEL)) as StackLevel;

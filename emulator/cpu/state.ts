@@ -122,6 +122,16 @@ export class SegmentRegister {
   set base(value: bigint) {
     this.bases[this.index] = value;
   }
+
+  save() {
+    const { selector, base, limit, rights } = this;
+    return { selector, base, limit, rights };
+  }
+
+  restore(saved: ReturnType<SegmentRegister['save']>): void {
+    Object.assign(this, saved);
+  }
+
   get type(): number {
     return this.rights & AccessRights.TYPE;
   }
@@ -149,6 +159,30 @@ export interface TableRegister {
   base: bigint;
   limit: number;
 }
+
+/** What of `CpuState` is a plain value. */
+const VALUES = [
+  ...([
+    'rip',
+    'rflags',
+    'cpl',
+    'cr0',
+    'cr2',
+    'cr3',
+    'cr4',
+    'cr8',
+    'efer',
+    'xcr0',
+    'xss',
+    'pkru',
+    'pkrs',
+    'dr6',
+    'dr7',
+  ] as const),
+  ...(['star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'tscOffset', 'randomState'] as const),
+  ...(['sysenterCs', 'sysenterEsp', 'sysenterEip'] as const),
+  ...(['interruptShadow', 'stiBlocking', 'pendingDebugTraps', 'nmiBlocked', 'halted'] as const),
+] satisfies (keyof CpuState)[];
 
 export class CpuState {
   /** RAX..R15, index by `Gpr`. */
@@ -240,6 +274,43 @@ export class CpuState {
     this.rflags = Flag.FIXED;
   }
 
+  /** All of it, between two instructions. */
+  save() {
+    return {
+      ...pick(this, VALUES),
+      gpr: [...this.gpr],
+      segments: this.segments.map((segment) => segment.save()),
+      ldtr: this.ldtr.save(),
+      tr: this.tr.save(),
+      gdtr: { ...this.gdtr },
+      idtr: { ...this.idtr },
+      breakpointAddresses: [...this.breakpointAddresses],
+      otherMsrs: [...this.otherMsrs],
+      pdptes: [...this.pdptes],
+      cet: this.cet.save(),
+      fred: this.fred.save(),
+      extended: this.extended.save(),
+    };
+  }
+
+  /** Afterwards everything derived from the state is stale. */
+  restore(saved: ReturnType<CpuState['save']>): void {
+    Object.assign(this, pick(saved, VALUES));
+    this.gpr.set(saved.gpr);
+    this.segments.forEach((segment, i) => segment.restore(saved.segments[i]));
+    this.ldtr.restore(saved.ldtr);
+    this.tr.restore(saved.tr);
+    Object.assign(this.gdtr, saved.gdtr);
+    Object.assign(this.idtr, saved.idtr);
+    Object.assign(this.breakpointAddresses, saved.breakpointAddresses);
+    this.otherMsrs.clear();
+    for (const [number, value] of saved.otherMsrs) this.otherMsrs.set(number, value);
+    this.pdptes.set(saved.pdptes);
+    this.cet.restore(saved.cet);
+    this.fred.restore(saved.fred);
+    this.extended.restore(saved.extended);
+  }
+
   get rip(): bigint {
     return this.u64[layout.RIP >> 3];
   }
@@ -325,4 +396,8 @@ export class CpuState {
   get paging(): boolean {
     return (this.cr0 & Cr0.PG) !== 0;
   }
+}
+
+function pick<T, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Pick<T, K>;
 }

@@ -2,7 +2,7 @@
  * Fixed hardware of ACPI (ACPI 6.4, section 4.8): the PM1a event and control registers and the power management timer.
  * The machine is always in ACPI mode; there is no system-management mode to come from.
  */
-import { Frequency, type Clock, type ClockEvent } from '../clock';
+import { eventTime, Frequency, type Clock, type ClockEvent } from '../clock';
 import type { Bus, PortDevice } from './bus';
 
 /** Ports, as the FADT names them (boot/acpi.ts). */
@@ -64,6 +64,16 @@ export class AcpiRegisters implements PortDevice {
     return registers;
   }
 
+  save() {
+    const { enable, control, carriesSeen } = this;
+    return { enable, control, carriesSeen, event: eventTime(this.event) };
+  }
+
+  restore({ event, ...rest }: ReturnType<AcpiRegisters['save']>): void {
+    Object.assign(this, rest);
+    this.event = event && this.clock.reschedule(event, this.carry);
+  }
+
   read(port: number, _size: 1 | 2 | 4): number {
     const at = port - PM1A_EVENT_PORT;
     const value = at < 2 ? this.status : at < PM1A_EVENT_BYTES ? this.enable : this.control;
@@ -109,9 +119,12 @@ export class AcpiRegisters implements PortDevice {
     this.event = undefined;
     this.setInterrupt((this.status & this.enable) !== 0);
     if (!(this.enable & TIMER) || this.status & TIMER) return;
-    this.event = this.clock.schedule(this.frequency.timeOf((this.carries + 1) * CARRY_TICKS), () => {
-      this.event = undefined;
-      this.update();
-    });
+    this.event = this.clock.schedule(this.frequency.timeOf((this.carries + 1) * CARRY_TICKS), this.carry);
   }
+
+  /** The timer's top bit changes. */
+  private readonly carry = (): void => {
+    this.event = undefined;
+    this.update();
+  };
 }

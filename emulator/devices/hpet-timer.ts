@@ -1,5 +1,5 @@
 /** One timer of the HPET (IA-PC HPET specification 1.0a, sections 2.3.8 and 2.3.9): one-shot or periodic, 32 or 64 bits. */
-import type { Clock, ClockEvent, Time } from '../clock';
+import { eventTime, type Clock, type ClockEvent, type Time } from '../clock';
 
 /** IO-APIC pins a timer may use: 20 to 23, which nobody else does. */
 export const TIMER_ROUTES = 0x00f00000;
@@ -55,6 +55,16 @@ export class HpetTimer {
     private readonly setLine: (level: boolean, route: number) => void,
   ) {}
 
+  save() {
+    const { status, configuration, comparator, period } = this;
+    return { status, configuration, comparator, period, event: eventTime(this.event) };
+  }
+
+  restore({ event, ...rest }: ReturnType<HpetTimer['save']>): void {
+    Object.assign(this, rest);
+    this.event = event && this.clock.reschedule(event, this.match);
+  }
+
   read(register: number): bigint {
     if (register === CONFIGURATION) return BigInt(this.configuration) | CAPABILITIES;
     return register === COMPARATOR ? this.comparator : 0n;
@@ -85,10 +95,7 @@ export class HpetTimer {
     // A match now is over: the next one is when the counter comes round.
     const ticks = Number(BigInt.asUintN(this.bits, this.comparator - this.counter.read()) || 1n << BigInt(this.bits));
     if (ticks >= NEVER) return;
-    this.event = this.clock.schedule(this.counter.timeAfter(ticks), () => {
-      this.event = undefined;
-      this.match();
-    });
+    this.event = this.clock.schedule(this.counter.timeAfter(ticks), this.match);
   }
 
   private get route(): number {
@@ -121,7 +128,8 @@ export class HpetTimer {
     this.schedule();
   }
 
-  private match(): void {
+  private readonly match = (): void => {
+    this.event = undefined;
     if (this.configuration & Config.PERIODIC && this.period > 0n) {
       this.comparator = BigInt.asUintN(this.bits, this.comparator + this.period);
     }
@@ -134,5 +142,5 @@ export class HpetTimer {
       this.setLine(true, this.route);
     }
     this.schedule();
-  }
+  };
 }

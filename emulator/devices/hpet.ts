@@ -68,6 +68,17 @@ export class Hpet implements MmioDevice {
     return hpet;
   }
 
+  save() {
+    const { configuration, counter } = this;
+    return { configuration, counter, timers: this.timers.map((timer) => timer.save()) };
+  }
+
+  restore({ configuration, counter, timers }: ReturnType<Hpet['save']>): void {
+    this.configuration = configuration;
+    this.counter = counter;
+    this.timers.forEach((timer, i) => timer.restore(timers[i]));
+  }
+
   /** Halves of the registers may be read singly. */
   read(offset: number, size: number): bigint {
     const at = offset & 7;

@@ -15,8 +15,9 @@ import { Pic } from './pic';
 import { Pit, PIT_IRQ } from './pit';
 import { PostCode } from './post-code';
 import { ProcessorBus } from './processor-bus';
-import { attachResetControl } from './reset-control';
+import { ResetControl } from './reset-control';
 import { Rtc, RTC_IRQ } from './rtc';
+import type { AcpiDevices, SharedDevices } from './shared-devices';
 import { COM1_IRQ, Uart } from './uart';
 
 /**
@@ -41,6 +42,7 @@ export interface Devices {
   readonly processorBus: Bus;
   /** Local APIC of the first processor, on the `acpi` platform. */
   readonly localApic: LocalApic | undefined;
+  readonly shared: SharedDevices;
 }
 
 export interface DeviceConnections {
@@ -78,25 +80,40 @@ export function attachDevices(bus: Bus, clock: Clock, connections: DeviceConnect
     setInterrupt: (level) => lines.set(COM1_IRQ, level),
   });
   DebugExit.attach(bus, (code) => end({ reason: 'exit', code }));
-  PostCode.attach(bus);
-  Pit.attach(bus, clock, (level) => lines.set(PIT_IRQ, level));
-  Rtc.attach(bus, clock, startSeconds, { memoryBytes, setInterrupt: (level) => lines.set(RTC_IRQ, level) });
+  const postCode = PostCode.attach(bus);
+  const pit = Pit.attach(bus, clock, (level) => lines.set(PIT_IRQ, level));
+  const rtc = Rtc.attach(bus, clock, startSeconds, { memoryBytes, setInterrupt: (level) => lines.set(RTC_IRQ, level) });
   attachDebugConsole(bus, connections.debugConsole);
-  attachResetControl(bus, () => end({ reason: 'reset' }));
-  if (!localApic) return { interrupts: pic, serial, processorBus: bus, localApic };
+  const resetControl = ResetControl.attach(bus, () => end({ reason: 'reset' }));
+  const acpi = ioApic && attachAcpiDevices(bus, clock, { ioApic, lines, end });
+  localApic?.enterVirtualWireMode();
+  return {
+    interrupts: localApic ?? pic,
+    serial,
+    processorBus: localApic ? new ProcessorBus(bus, localApic) : bus,
+    localApic,
+    shared: { pic, lines, serial, postCode, pit, rtc, resetControl, acpi },
+  };
+}
 
-  localApic.enterVirtualWireMode();
-  PciHostBridge.attach(bus);
-  Hpet.attach(bus, clock, {
-    setPin: (pin, level) => ioApic?.setPin(pin, level),
-    setLegacyLine: (irq, level) => lines.setReplaced(irq, level),
-    replaceLegacy: (replaced) => lines.replace([PIT_IRQ, RTC_IRQ], replaced),
-  });
-  AcpiRegisters.attach(
-    bus,
-    clock,
-    (level) => lines.set(SCI_IRQ, level),
-    () => end({ reason: 'power-off' }),
-  );
-  return { interrupts: localApic, serial, processorBus: new ProcessorBus(bus, localApic), localApic };
+function attachAcpiDevices(
+  bus: Bus,
+  clock: Clock,
+  { ioApic, lines, end }: { ioApic: IoApic; lines: InterruptLines; end: DeviceConnections['end'] },
+): AcpiDevices {
+  return {
+    ioApic,
+    pciHostBridge: PciHostBridge.attach(bus),
+    hpet: Hpet.attach(bus, clock, {
+      setPin: (pin, level) => ioApic.setPin(pin, level),
+      setLegacyLine: (irq, level) => lines.setReplaced(irq, level),
+      replaceLegacy: (replaced) => lines.replace([PIT_IRQ, RTC_IRQ], replaced),
+    }),
+    registers: AcpiRegisters.attach(
+      bus,
+      clock,
+      (level) => lines.set(SCI_IRQ, level),
+      () => end({ reason: 'power-off' }),
+    ),
+  };
 }

@@ -21,6 +21,17 @@ export class InterruptLines {
     private readonly ioApic?: IoApic,
   ) {}
 
+  save() {
+    return { replaced: [...this.replaced], levels: [...this.levels] };
+  }
+
+  /** The interrupt controllers know the levels already. */
+  restore({ replaced, levels }: ReturnType<InterruptLines['save']>): void {
+    this.replaced.clear();
+    for (const irq of replaced) this.replaced.add(irq);
+    Object.assign(this.levels, levels);
+  }
+
   /** Level of an ISA interrupt line, from its device. */
   set(irq: number, level: boolean): void {
     this.levels[irq] = level;

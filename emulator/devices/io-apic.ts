@@ -61,6 +61,19 @@ export class IoApic implements MmioDevice {
     return ioApic;
   }
 
+  save() {
+    const { index, id } = this;
+    return { index, id, low: [...this.low], high: [...this.high], asserted: [...this.asserted] };
+  }
+
+  restore({ index, id, low, high, asserted }: ReturnType<IoApic['save']>): void {
+    this.index = index;
+    this.id = id;
+    this.low.set(low);
+    this.high.set(high);
+    Object.assign(this.asserted, asserted);
+  }
+
   /**
    * A device asserts its interrupt or takes it back. The polarity of an entry is about voltages, which there are none of
    * here.

@@ -2,7 +2,7 @@
  * The timer of a local APIC (SDM vol. 3, section 11.5.4): one-shot, periodic and TSC-deadline. The count is worked out
  * from the virtual clock when it is read.
  */
-import { Frequency, type Clock, type ClockEvent } from '../clock';
+import { eventTime, Frequency, type Clock, type ClockEvent } from '../clock';
 
 /** The clock that the divide configuration divides, in hertz. */
 export const APIC_TIMER_HERTZ = 1_000_000_000;
@@ -39,6 +39,16 @@ export class LocalApicTimer {
     this.initial = 0;
     this.divide = 0;
     this.disarm();
+  }
+
+  save() {
+    const { mode, initial, divide, endTick, armedDeadline } = this;
+    return { mode, initial, divide, endTick, armedDeadline, event: eventTime(this.event) };
+  }
+
+  restore({ event, ...rest }: ReturnType<LocalApicTimer['save']>): void {
+    Object.assign(this, rest);
+    this.event = event && this.clock.reschedule(event, this.expire);
   }
 
   /** Going to TSC-deadline mode or leaving it stops the timer; other changes take effect at the end of the count. */
@@ -120,10 +130,7 @@ export class LocalApicTimer {
     this.event = undefined;
     const at = this.expiry();
     if (at >= NEVER) return;
-    this.event = this.clock.schedule(at, () => {
-      this.event = undefined;
-      this.expire();
-    });
+    this.event = this.clock.schedule(at, this.expire);
   }
 
   private expiry(): number {
@@ -135,10 +142,11 @@ export class LocalApicTimer {
     return this.endTick === undefined ? NEVER : this.frequency.timeOf(this.endTick);
   }
 
-  private expire(): void {
+  private readonly expire = (): void => {
+    this.event = undefined;
     this.armedDeadline = 0n;
     if (this.endTick !== undefined) this.endTick = this.mode === 'periodic' ? this.endTick + this.initial : undefined;
     this.schedule();
     this.expired();
-  }
+  };
 }

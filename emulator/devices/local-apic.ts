@@ -96,6 +96,27 @@ export class LocalApic implements ApicBusAgent, ProcessorApic {
     this.writeRegister(ApicRegister.LVT_LINT1, DeliveryMode.NMI << Lvt.MODE_SHIFT);
   }
 
+  save() {
+    const { base, id, tpr, ldr, dfr, svr, esr, errors, icrLow, icrHigh, nmiPending } = this;
+    return {
+      ...{ base, id, tpr, ldr, dfr, svr, esr, errors, icrLow, icrHigh, nmiPending },
+      ...{ isr: this.isr.save(), tmr: this.tmr.save(), irr: this.irr.save() },
+      ...{ lvt: [...this.lvt], lint: [...this.lint], timer: this.timer.save() },
+    };
+  }
+
+  restore({ isr, tmr, irr, lvt, lint, timer, ...rest }: ReturnType<LocalApic['save']>): void {
+    Object.assign(this, rest);
+    this.isr.restore(isr);
+    this.tmr.restore(tmr);
+    this.irr.restore(irr);
+    for (const [register, entry] of lvt) this.lvt.set(register, entry);
+    Object.assign(this.lint, lint);
+    this.timer.restore(timer);
+    this.placePage();
+    this.update();
+  }
+
   // The processor's side.
 
   get initialId(): number {
@@ -106,9 +127,13 @@ export class LocalApic implements ApicBusAgent, ProcessorApic {
     const wasEnabled = this.enabled;
     this.base = value;
     if (wasEnabled && !this.enabled) this.reset();
-    this.page = this.enabled && !this.x2apic ? Number(value & ~0xfffn) : undefined;
+    this.placePage();
     if (this.x2apic) this.ldr = ((this.id >>> 4) << 16) | (1 << (this.id & 15));
     this.update();
+  }
+
+  private placePage(): void {
+    this.page = this.enabled && !this.x2apic ? Number(this.base & ~0xfffn) : undefined;
   }
 
   get taskPriority(): number {

@@ -39,6 +39,15 @@ export class PciHostBridge implements PortDevice {
     return bridge;
   }
 
+  save() {
+    return { address: this.address, configuration: [...new Uint8Array(this.configuration.buffer)] };
+  }
+
+  restore({ address, configuration }: ReturnType<PciHostBridge['save']>): void {
+    this.address = address;
+    new Uint8Array(this.configuration.buffer).set(configuration);
+  }
+
   /** The address register takes accesses of 32 bits alone. */
   read(port: number, size: 1 | 2 | 4): number {
     if (port === PCI_ADDRESS_PORT) return size === 4 ? this.address : ALL_ONES[size];

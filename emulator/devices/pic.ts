@@ -78,6 +78,19 @@ class Pic8259 implements PortDevice {
     private readonly changed: () => void,
   ) {}
 
+  save() {
+    const { levelTriggered, irr, isr, imr, lines, vectorBase, lowestPriority, autoEoi, rotateInAutoEoi } = this;
+    const { specialFullyNested, specialMask, readIsr, polled, expecting, icw1 } = this;
+    return {
+      ...{ levelTriggered, irr, isr, imr, lines, vectorBase, lowestPriority, autoEoi, rotateInAutoEoi },
+      ...{ specialFullyNested, specialMask, readIsr, polled, expecting, icw1 },
+    };
+  }
+
+  restore(saved: ReturnType<Pic8259['save']>): void {
+    Object.assign(this, saved);
+  }
+
   setLine(line: number, level: boolean): void {
     const bit = 1 << line;
     const rose = level && !(this.lines & bit);
@@ -254,6 +267,15 @@ export class Pic {
     };
     bus.claimPorts(ELCR_PORT, ELCR_PORT + 1, elcr);
     return pic;
+  }
+
+  save() {
+    return { master: this.master.save(), slave: this.slave.save() };
+  }
+
+  restore({ master, slave }: ReturnType<Pic['save']>): void {
+    this.master.restore(master);
+    this.slave.restore(slave);
   }
 
   /** INTR output to the processor. */

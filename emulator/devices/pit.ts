@@ -2,7 +2,7 @@
  * 8254 programmable interval timer (Intel 8254 data sheet) and the port 61h bits that belong to it. Counting is worked
  * out from the virtual clock: nothing runs between two changes of an output.
  */
-import { Frequency, type Clock, type ClockEvent } from '../clock';
+import { eventTime, Frequency, type Clock, type ClockEvent } from '../clock';
 import { fromBcd, toBcd } from './bcd';
 import type { Bus, PortDevice } from './bus';
 
@@ -76,6 +76,20 @@ class Channel {
 
   constructor(gate: boolean) {
     this.gate = gate;
+  }
+
+  save() {
+    const { mode, access, bcd, count, start, pausedAt, gate, lowByte, writeHigh, readHigh } = this;
+    const { latchedCount, latchedStatus, control } = this;
+    return {
+      ...{ mode, access, bcd, count, start, pausedAt, gate, lowByte, writeHigh, readHigh },
+      ...{ latchedCount, latchedStatus, control },
+      pending: this.pending && { ...this.pending },
+    };
+  }
+
+  restore(saved: ReturnType<Channel['save']>): void {
+    Object.assign(this, saved);
   }
 
   /** Control word for this channel, other than the latch command. */
@@ -270,6 +284,17 @@ export class Pit implements PortDevice {
     return pit;
   }
 
+  save() {
+    const { systemControl } = this;
+    return { systemControl, channels: this.channels.map((channel) => channel.save()), event: eventTime(this.event) };
+  }
+
+  restore({ systemControl, channels, event }: ReturnType<Pit['save']>): void {
+    this.systemControl = systemControl;
+    this.channels.forEach((channel, i) => channel.restore(channels[i]));
+    this.event = event && this.clock.reschedule(event, this.changed);
+  }
+
   read(port: number, _size: 1 | 2 | 4): number {
     // The control word cannot be read.
     return port === CONTROL_PORT ? 0xff : this.channels[port - CHANNEL0_PORT].read(this.ticks);
@@ -320,9 +345,12 @@ export class Pit implements PortDevice {
     this.setInterrupt(this.channels[0].output(now));
     const next = this.channels[0].nextChange(now);
     if (next === undefined) return;
-    this.event = this.clock.schedule(this.frequency.timeOf(next), () => {
-      this.event = undefined;
-      this.updateInterrupt();
-    });
+    this.event = this.clock.schedule(this.frequency.timeOf(next), this.changed);
   }
+
+  /** Channel 0's output changes. */
+  private readonly changed = (): void => {
+    this.event = undefined;
+    this.updateInterrupt();
+  };
 }

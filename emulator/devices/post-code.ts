@@ -14,6 +14,14 @@ export class PostCode implements PortDevice {
     return device;
   }
 
+  save() {
+    return { code: this.code };
+  }
+
+  restore({ code }: ReturnType<PostCode['save']>): void {
+    this.code = code;
+  }
+
   read(_port: number, _size: 1 | 2 | 4): number {
     return this.code;
   }

@@ -26,31 +26,46 @@ const A20 = 1 << 1;
 const RST_CPU = 1 << 2;
 const KEPT = 0x0a;
 
-/** `reset` is called once the guest has asked for it; until then everything goes on. */
-export function attachResetControl(bus: Bus, reset: () => void): void {
-  bus.claimPorts(KEYBOARD_COMMAND_PORT, KEYBOARD_COMMAND_PORT, {
-    widest: 1,
-    read: () => NO_KEYBOARD_CONTROLLER,
-    write: (_port, _size, value) => {
-      if (value >= PULSE && !(value & RESET_LINE)) reset();
-    },
-  });
-  let control = A20;
-  bus.claimPorts(SYSTEM_CONTROL_PORT_A, SYSTEM_CONTROL_PORT_A, {
-    widest: 1,
-    read: () => control,
-    write: (_port, _size, value) => {
-      control = value & A20;
-      if (value & FAST_RESET) reset();
-    },
-  });
-  let resetControl = 0;
-  bus.claimPorts(RESET_CONTROL_PORT, RESET_CONTROL_PORT, {
-    widest: 1,
-    read: () => resetControl,
-    write: (_port, _size, value) => {
-      resetControl = value & KEPT;
-      if (value & RST_CPU) reset();
-    },
-  });
+export class ResetControl {
+  /** Port 92h, and the reset control register. */
+  private controlA = A20;
+  private resetControl = 0;
+
+  save() {
+    const { controlA, resetControl } = this;
+    return { controlA, resetControl };
+  }
+
+  restore(saved: ReturnType<ResetControl['save']>): void {
+    Object.assign(this, saved);
+  }
+
+  /** `reset` is called once the guest has asked for it; until then everything goes on. */
+  static attach(bus: Bus, reset: () => void): ResetControl {
+    const device = new ResetControl();
+    bus.claimPorts(KEYBOARD_COMMAND_PORT, KEYBOARD_COMMAND_PORT, {
+      widest: 1,
+      read: () => NO_KEYBOARD_CONTROLLER,
+      write: (_port, _size, value) => {
+        if (value >= PULSE && !(value & RESET_LINE)) reset();
+      },
+    });
+    bus.claimPorts(SYSTEM_CONTROL_PORT_A, SYSTEM_CONTROL_PORT_A, {
+      widest: 1,
+      read: () => device.controlA,
+      write: (_port, _size, value) => {
+        device.controlA = value & A20;
+        if (value & FAST_RESET) reset();
+      },
+    });
+    bus.claimPorts(RESET_CONTROL_PORT, RESET_CONTROL_PORT, {
+      widest: 1,
+      read: () => device.resetControl,
+      write: (_port, _size, value) => {
+        device.resetControl = value & KEPT;
+        if (value & RST_CPU) reset();
+      },
+    });
+    return device;
+  }
 }

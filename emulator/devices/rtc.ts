@@ -2,7 +2,7 @@
  * MC146818 real-time clock with CMOS memory (Motorola data sheet). The time is the virtual clock's, counted from a start the
  * machine is given, so that runs repeat exactly.
  */
-import { Frequency, INSTRUCTIONS_PER_SECOND, type Clock, type ClockEvent } from '../clock';
+import { eventTime, Frequency, INSTRUCTIONS_PER_SECOND, type Clock, type ClockEvent } from '../clock';
 import { fromBcd, toBcd } from './bcd';
 import type { Bus, PortDevice } from './bus';
 import { describeMemory } from './cmos-memory-size';
@@ -105,6 +105,21 @@ export class Rtc implements PortDevice {
     const rtc = new Rtc(clock, startSeconds, options);
     bus.claimPorts(INDEX_PORT, INDEX_PORT + 1, rtc);
     return rtc;
+  }
+
+  save() {
+    const { index, flags, secondsSeen, periodsSeen, startSeconds } = this;
+    return {
+      ...{ index, flags, secondsSeen, periodsSeen, startSeconds },
+      cmos: [...this.cmos],
+      event: eventTime(this.event),
+    };
+  }
+
+  restore({ cmos, event, ...rest }: ReturnType<Rtc['save']>): void {
+    Object.assign(this, rest);
+    this.cmos.set(cmos);
+    this.event = event && this.clock.reschedule(event, this.somethingDue);
   }
 
   read(port: number, _size: 1 | 2 | 4): number {
@@ -280,12 +295,14 @@ export class Rtc implements PortDevice {
       at = Math.min(at, (this.secondsPassed + 1) * INSTRUCTIONS_PER_SECOND);
     }
     if (at === Infinity) return;
-    this.event = this.clock.schedule(at, () => {
-      this.event = undefined;
-      this.note();
-      this.update();
-    });
+    this.event = this.clock.schedule(at, this.somethingDue);
   }
+
+  private readonly somethingDue = (): void => {
+    this.event = undefined;
+    this.note();
+    this.update();
+  };
 }
 
 const DAY = 86_400;

@@ -122,6 +122,20 @@ export class Uart implements PortDevice {
     return uart;
   }
 
+  save() {
+    const { divisor, ier, lcr, mcr, scratch, fifosEnabled, trigger, overrun, modemDelta, transmitterInterrupt } = this;
+    return {
+      ...{ divisor, ier, lcr, mcr, scratch, fifosEnabled, trigger, overrun, modemDelta, transmitterInterrupt },
+      ...{ receiveFifo: [...this.receiveFifo], waiting: [...this.waiting] },
+    };
+  }
+
+  restore({ receiveFifo, waiting, ...rest }: ReturnType<Uart['save']>): void {
+    Object.assign(this, rest);
+    this.receiveFifo.splice(0, Infinity, ...receiveFifo);
+    this.waiting.splice(0, Infinity, ...waiting);
+  }
+
   /** Bytes that arrive on the line. */
   receive(data: Uint8Array): void {
     this.waiting.push(...data);

@@ -3,6 +3,14 @@ export class VectorSet {
   /** As the guest reads it: bit v % 32 of word v / 32. */
   readonly words = new Uint32Array(8);
 
+  save(): number[] {
+    return [...this.words];
+  }
+
+  restore(words: readonly number[]): void {
+    this.words.set(words);
+  }
+
   has(vector: number): boolean {
     return (this.words[vector >> 5] & (1 << (vector & 31))) !== 0;
   }

@@ -92,6 +92,30 @@ export class Engine {
     return this.generated.compiledRegions;
   }
 
+  /**
+   * The processor's state between two instructions. Cached translations are dropped here as in `restore`, so that the
+   * saved and the resumed machine go on alike even if the guest changed page tables without an INVLPG.
+   */
+  save() {
+    this.processor.flush(false);
+    const { pausedAt, heldBreakpoints } = this.architectural;
+    const shutdown = this.shutdown?.reason === 'shutdown' ? this.shutdown.vector : undefined;
+    return { registers: this.state.save(), retired: this.processor.retired, pausedAt, heldBreakpoints, shutdown };
+  }
+
+  /** After `PhysicalMemory` has got its contents. What the debugger asked for stays: stop conditions, breakpoints. */
+  restore({ registers, retired, pausedAt, heldBreakpoints, shutdown }: ReturnType<Engine['save']>): void {
+    this.state.restore(registers);
+    this.processor.retired = retired;
+    this.architectural.pausedAt = pausedAt;
+    this.architectural.heldBreakpoints = heldBreakpoints;
+    this.architectural.stopRequest = undefined;
+    this.shutdown = shutdown === undefined ? undefined : { reason: 'shutdown', vector: shutdown };
+    this.exceptionSeenAt = undefined;
+    this.generated.code.clear();
+    this.processor.stateReplaced();
+  }
+
   addBreakpoint(va: bigint): void {
     this.breakpoints.add(va);
     this.generated.code.addBreakpoint(va);

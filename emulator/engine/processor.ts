@@ -134,6 +134,13 @@ export class Processor implements Cpu, TranslationCache {
     this.spaces.flushPcid(pcid);
   }
 
+  /** The whole state, memory included, is another one: nothing derived from it counts any more. */
+  stateReplaced(): void {
+    this.translated = { cr3: 0n, cr0: -1, cr4: -1, efer: -1 };
+    this.flush(false);
+    this.refreshMode();
+  }
+
   /** Makes everything that depends on the processor's mode agree with the state. */
   refreshMode(): void {
     this.modeDirty = false;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { attachDebugConsole } from '../../../emulator/devices/debug-console';
 import { PciHostBridge } from '../../../emulator/devices/pci-host-bridge';
-import { attachResetControl } from '../../../emulator/devices/reset-control';
+import { ResetControl } from '../../../emulator/devices/reset-control';
 import { SystemBus } from '../../../emulator/devices/system-bus';
 
 const ADDRESS = 0xcf8;
@@ -64,7 +64,7 @@ describe('reset control', () => {
   function setup() {
     const bus = new SystemBus();
     const resets: number[] = [];
-    attachResetControl(bus, () => resets.push(1));
+    ResetControl.attach(bus, () => resets.push(1));
     return { bus, resets: () => resets.splice(0).length };
   }
 
