@@ -55,7 +55,7 @@ const description = {
     },
   },
   notes: [
-    'Without --until you type to the guest, and Ctrl-] ends the session. Compressions unpacked here are gzip, lz4 and zstd; a kernel in another one unpacks itself.',
+    'Without --until you type to the guest, and Ctrl-] ends the session. Compressions unpacked here are gzip, xz, lzma, lz4 and zstd; a kernel in another one unpacks itself.',
     [
       'Exit code:',
       `  ${ExitCode.SUCCESS}    every --send was typed and the last --until seen; or the guest was shut down or restarted, or you ended it`,

@@ -4,8 +4,12 @@
  */
 import { gunzipSync } from 'fflate';
 import { decompress as unzstd } from 'fzstd';
+import { crc32 } from './crc32';
 import { KernelImageError } from './kernel-image-error';
 import { unlz4Legacy } from './lz4';
+import { unlzma } from './lzma';
+import { unxz } from './xz';
+import { xxhash64Low } from './xxhash64';
 
 export type KernelCompression = 'gzip' | 'bzip2' | 'lzma' | 'xz' | 'lzo' | 'lz4' | 'zstd';
 
@@ -21,18 +25,45 @@ const MAGIC: readonly (readonly [KernelCompression, readonly number[]])[] = [
 ];
 
 const SIZE_BYTES = 4;
+/** A header, a checksum and a size of any format have as many bytes. */
+const LEAST_PAYLOAD = 18;
 /** No kernel is larger: what promises more is damaged. */
 const MOST_BYTES = 2 ** 30;
 
 type Unpack = (data: Uint8Array, size: number) => Uint8Array;
 
-/** The ones unpacked here; a kernel in another format unpacks itself. */
+/** The ones unpacked here; a kernel in another format (bzip2, lzo: rare) unpacks itself. */
 const UNPACK: Partial<Record<KernelCompression, Unpack>> = {
-  // The library fills what it is given and says nothing of the rest: a byte more shows that there was one.
-  gzip: (data, size) => gunzipSync(data, { out: new Uint8Array(size + 1) }),
+  gzip: ungzip,
+  lzma: (data, size) => unlzma(data.subarray(0, -SIZE_BYTES), size),
+  xz: (data, size) => unxz(data.subarray(0, -SIZE_BYTES), size),
   lz4: (data, size) => unlz4Legacy(data.subarray(0, -SIZE_BYTES), size),
-  zstd: (data) => unzstd(data.subarray(0, -SIZE_BYTES)),
+  zstd: (data, size) => unzstandard(data.subarray(0, -SIZE_BYTES), size),
 };
+
+/** The library neither looks at the checksum nor says that there is more than fits: a byte more shows that there was. */
+function ungzip(data: Uint8Array, size: number): Uint8Array {
+  const unpacked = gunzipSync(data, { out: new Uint8Array(size + 1) });
+  const checksum = new DataView(data.buffer, data.byteOffset).getUint32(data.length - 2 * SIZE_BYTES, true);
+  if (crc32(unpacked) !== checksum) throw new Error('the checksum of what is unpacked is wrong');
+  return unpacked;
+}
+
+/** Frame_Header_Descriptor of a zstd frame, and its bit that says that the frame ends with a checksum (RFC 8878). */
+const ZSTD_DESCRIPTOR = 4;
+const ZSTD_CHECKSUM = 1 << 2;
+
+/**
+ * The library does not look at the checksum. It is six times faster if it is told where to unpack to, but then does not
+ * say how far it came: the checksum does.
+ */
+function unzstandard(data: Uint8Array, size: number): Uint8Array {
+  if (!(data[ZSTD_DESCRIPTOR] & ZSTD_CHECKSUM)) return unzstd(data);
+  const unpacked = unzstd(data, new Uint8Array(size));
+  const checksum = new DataView(data.buffer, data.byteOffset).getUint32(data.length - 4, true);
+  if (xxhash64Low(unpacked) !== checksum) throw new Error('the checksum of what is unpacked is wrong');
+  return unpacked;
+}
 
 /** The format of a kernel's payload, undefined if it is none that Linux uses. */
 export function compressionOf(payload: Uint8Array): KernelCompression | undefined {
@@ -58,9 +89,10 @@ export function decompressKernel(payload: Uint8Array): Uint8Array {
       'Let the kernel unpack itself.',
     );
   }
-  const size = new DataView(payload.buffer, payload.byteOffset + payload.length - SIZE_BYTES).getUint32(0, true);
   const damaged = (what: string): KernelImageError =>
     new KernelImageError(what, `${where}, ${compression}`, 'The kernel is damaged: copy it again.');
+  if (payload.length < LEAST_PAYLOAD) throw damaged(`it has ${payload.length} bytes only`);
+  const size = new DataView(payload.buffer, payload.byteOffset + payload.length - SIZE_BYTES).getUint32(0, true);
   if (size > MOST_BYTES) throw damaged(`it promises ${size} bytes`);
   let unpacked: Uint8Array;
   try {

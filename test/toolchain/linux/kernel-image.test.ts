@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { compressionOf } from '../../../toolchain/linux/decompress';
+import fc from 'fast-check';
+import { FileFormatError } from '../../../toolchain/elf/error';
+import { compressionOf, decompressKernel } from '../../../toolchain/linux/decompress';
 import { isBzImage, readBzImage } from '../../../toolchain/linux/bz-image';
 import { readKernelImage } from '../../../toolchain/linux/kernel-image';
 import { KernelImageError } from '../../../toolchain/linux/kernel-image-error';
@@ -7,6 +9,14 @@ import { unlz4Legacy } from '../../../toolchain/linux/lz4';
 import { bzImage, compressed, smallVmlinux } from './small-kernel';
 
 const vmlinux = smallVmlinux();
+
+/** Where the payload of the images here begins, and the part of it where formats have their headers. */
+const PAYLOAD = { min: 5 * 512 + 0x400, max: 5 * 512 + 0x400 + 64 };
+
+/** A fixed sample of cases. */
+function property<A, B>(first: fc.Arbitrary<A>, second: fc.Arbitrary<B>, check: (a: A, b: B) => void): void {
+  fc.assert(fc.property(first, second, check), { seed: 1, numRuns: 300 });
+}
 
 function refusal(file: Uint8Array): string {
   try {
@@ -19,7 +29,7 @@ function refusal(file: Uint8Array): string {
 }
 
 describe('kernel images', () => {
-  for (const compression of ['gzip', 'lz4', 'zstd']) {
+  for (const compression of ['gzip', 'lzma', 'xz', 'lz4', 'zstd']) {
     it(`unpacks what ${compression} has packed`, function () {
       const payload = compressed(compression, vmlinux);
       if (!payload) return this.skip();
@@ -38,14 +48,55 @@ describe('kernel images', () => {
     });
   }
 
-  for (const compression of ['xz', 'lzma', 'bzip2']) {
-    it(`leaves ${compression} to the kernel itself`, function () {
+  it('leaves bzip2 to the kernel itself', function () {
+    const payload = compressed('bzip2', vmlinux);
+    if (!payload) return this.skip();
+    const { vmlinux: unpacked, bzImage: image } = readKernelImage(bzImage(payload));
+    assert.deepEqual([unpacked, image?.compression], [undefined, 'bzip2']);
+  });
+
+  for (const compression of ['gzip', 'xz', 'zstd']) {
+    it(`${compression}: any altered byte is noticed, or does not matter`, function () {
       const payload = compressed(compression, vmlinux);
       if (!payload) return this.skip();
-      const { vmlinux: unpacked, bzImage: image } = readKernelImage(bzImage(payload));
-      assert.deepEqual([unpacked, image?.compression], [undefined, compression]);
+      property(fc.nat(payload.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const altered = payload.slice();
+        altered[at] ^= change;
+        try {
+          assert.equal(Buffer.compare(decompressKernel(altered), vmlinux), 0);
+        } catch (error) {
+          assert.ok(error instanceof KernelImageError, String(error));
+        }
+      });
     });
   }
+
+  for (const compression of ['gzip', 'lzma', 'xz', 'lz4', 'zstd', 'bzip2']) {
+    it(`${compression}: whatever is cut off or altered, the answer is an image or an error that explains`, function () {
+      const payload = compressed(compression, vmlinux);
+      if (!payload) return this.skip();
+      const image = bzImage(payload);
+      // Headers matter most: one half of the changes is there.
+      const place = fc.oneof(fc.nat(image.length - 1), fc.integer({ min: 0x1f1, max: 0x300 }), fc.integer(PAYLOAD));
+      property(fc.array(fc.tuple(place, fc.nat(255)), { maxLength: 4 }), fc.option(place), (changes, end) => {
+        const altered = image.slice(0, end ?? image.length);
+        for (const [at, byte] of changes) if (at < altered.length) altered[at] = byte;
+        try {
+          readKernelImage(altered);
+        } catch (error) {
+          assert.ok(error instanceof FileFormatError, String(error));
+          assert.match(error.message, /: .+[.?]$/);
+        }
+      });
+    });
+  }
+
+  it('a bzImage that ends too early is refused, wherever it ends', () => {
+    const image = bzImage(Uint8Array.from({ length: 2000 }, (_, index) => index));
+    for (let length = 0; length < image.length - 15; length++) {
+      assert.notEqual(refusal(image.subarray(0, length)), 'accepted', String(length));
+    }
+  });
 
   it('reads the header', () => {
     const payload = Uint8Array.of(0x1f, 0x8b, 8, 0);
