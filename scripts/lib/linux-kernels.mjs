@@ -1,10 +1,12 @@
 // Real kernels and a busybox for the tests, from Debian's archive; kept in .cache/linux.
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cache, onPath, root, UserError } from './project.mjs';
+import { dependency, fileFromPackage } from './debian-packages.mjs';
+import { cache, root, UserError } from './project.mjs';
 
 const folder = join(cache, 'linux');
+const recipes = join(root, 'test', 'linux');
 
 /** Debian's packages that depend on the newest kernel of a line. */
 const STOCK = {
@@ -13,60 +15,76 @@ const STOCK = {
   'cloud-6.12': 'linux-image-6.12-cloud-amd64',
 };
 
+/** Small kernels with debugging information, compiled here: the version of Debian's source package of each. */
+const SMALL = { small: '6.1', 'small-6.12': '6.12' };
+
+const BUILD_MINUTES = 20;
+
+export const STOCK_KERNELS = Object.keys(STOCK);
+export const SMALL_KERNELS = Object.keys(SMALL);
+
 /**
- * Paths by name: `busybox`, the stock kernels (bzImage) and, with `small`, a small kernel with debugging information
- * (`small`, its vmlinux; `small-bzImage`).
+ * `paths` by name: `busybox`, stock kernels (bzImage), small ones (`small` is a vmlinux, `small-bzImage` the other form).
+ * `missing` tells by name why one could not be had.
  */
-export function linuxKernels({ stock, small }) {
-  if (!onPath('apt-get') || !onPath('dpkg-deb')) {
-    throw new UserError('The kernels come from Debian packages: this needs apt-get and dpkg-deb.');
-  }
+export function linuxKernels(names) {
   mkdirSync(folder, { recursive: true });
-  const paths = { busybox: fromPackage('busybox', 'busybox-static', ['bin/busybox', 'usr/bin/busybox']) };
-  for (const name of stock) paths[name] = stockKernel(name);
-  if (small) Object.assign(paths, smallKernel());
-  return paths;
+  const paths = {};
+  const missing = {};
+  const get = (name, kernel) => {
+    try {
+      Object.assign(paths, kernel());
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      missing[name] = error.message;
+    }
+  };
+  get('busybox', () => ({ busybox: busybox() }));
+  for (const name of names) get(name, () => (name in SMALL ? smallKernel(name) : { [name]: stockKernel(name) }));
+  return { paths, missing };
+}
+
+/** A static busybox. Throws UserError. */
+export function busybox() {
+  return fileFromPackage(join(folder, 'busybox'), 'busybox-static', ['bin/busybox', 'usr/bin/busybox']);
 }
 
 function stockKernel(name) {
   const file = join(folder, name);
   if (existsSync(file)) return file;
-  const depends = execFileSync('apt-cache', ['depends', STOCK[name]], { encoding: 'utf8' });
-  const packageName = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
-  if (!packageName) throw new UserError(`The package ${STOCK[name]} names no kernel. Run apt-get update first.`);
-  return fromPackage(name, packageName, [`boot/vmlinuz-${packageName.replace('linux-image-', '')}`]);
+  const packageName = dependency(STOCK[name], /linux-image-\d\S+/);
+  return fileFromPackage(file, packageName, [`boot/vmlinuz-${packageName.replace('linux-image-', '')}`]);
 }
 
-/** Takes a file out of a package without installing it. */
-function fromPackage(name, packageName, candidates) {
-  const file = join(folder, name);
-  if (existsSync(file)) return file;
+/** Debian's kernel source of a line of versions, packed. Throws UserError. */
+export function kernelSource(version) {
+  const name = `linux-source-${version}.tar.xz`;
+  const installed = join('/usr/src', name);
+  if (existsSync(installed)) return installed;
+  return fileFromPackage(join(folder, name), `linux-source-${version}`, [`usr/src/${name}`]);
+}
+
+/** Compiled in a few minutes, once for each state of its options. Throws UserError. */
+export function smallKernel(name) {
+  const paths = { [name]: join(folder, `${name}-vmlinux`), [`${name}-bzImage`]: join(folder, `${name}-bzImage`) };
+  const made = join(folder, `${name}.made`);
+  const script = join(recipes, 'build-small-kernel.sh');
+  const recipe = [script, join(recipes, 'small.config')].map((file) => readFileSync(file, 'utf8')).join('');
+  if (existsSync(made) && readFileSync(made, 'utf8') === recipe) return paths;
+  const source = kernelSource(SMALL[name]);
   const work = join(folder, `${name}.work`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
   try {
-    execFileSync('apt-get', ['-qq', '-o', 'APT::Sandbox::User=root', 'download', packageName], { cwd: work });
-    const archive = readdirSync(work).find((entry) => entry.endsWith('.deb'));
-    execFileSync('dpkg-deb', ['-x', archive, 'root'], { cwd: work });
-    const found = candidates.map((path) => join(work, 'root', path)).find((path) => existsSync(path));
-    if (!found) throw new UserError(`The package ${packageName} holds none of ${candidates.join(', ')}.`);
-    renameSync(found, file);
-    return file;
+    const { status } = spawnSync('bash', [script, source, work], {
+      ...{ stdio: ['ignore', 'ignore', 'inherit'], timeout: BUILD_MINUTES * 60_000 },
+    });
+    if (status !== 0) throw new UserError('The kernel could not be compiled; the lines above tell why.');
+    copyFileSync(join(work, 'vmlinux'), paths[name]);
+    copyFileSync(join(work, 'arch', 'x86', 'boot', 'bzImage'), paths[`${name}-bzImage`]);
+    writeFileSync(made, recipe);
+    return paths;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** Compiled from Debian's kernel source, in a few minutes. */
-function smallKernel() {
-  const paths = { small: join(folder, 'small-vmlinux'), 'small-bzImage': join(folder, 'small-bzImage') };
-  if (Object.values(paths).every((path) => existsSync(path))) return paths;
-  const work = join(folder, 'small.work');
-  rmSync(work, { recursive: true, force: true });
-  mkdirSync(work);
-  execFileSync('bash', [join(root, 'test', 'linux', 'build-small-kernel.sh'), work], { stdio: 'inherit' });
-  copyFileSync(join(work, 'vmlinux'), paths.small);
-  copyFileSync(join(work, 'arch', 'x86', 'boot', 'bzImage'), paths['small-bzImage']);
-  rmSync(work, { recursive: true, force: true });
-  return paths;
 }
