@@ -1,6 +1,7 @@
 /** The debug adapter's face for the command line and for tests; the extension starts main.ts and takes protocol.ts. */
 export { bootLinux, type BootedLinux, LINUX_ENTRIES, type LinuxBootOptions, type LinuxEntry } from './boot-linux';
 export { BuildError, formatOf, type ImageFormat } from './build';
+export { ConsoleLine } from './console-line';
 export { defaultKernel } from './default-kernel';
 export { mergeExpansions } from './diagnostics';
 export { AdapterError, closest } from './errors';
@@ -10,7 +11,15 @@ export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target
 export { parseMemorySize } from './launch-attributes';
 export { msrRegister } from './msrs';
 export { REGISTERS, registerNamed, writeRegister, type Register } from './registers';
+export { bootKey, type BootInputs, resumeLinux, type ResumedLinux, type ResumeOptions } from './resume-linux';
 export { explainShutdown } from './shutdown';
+export {
+  readSnapshot,
+  type SnapshotFile,
+  SnapshotFileError,
+  type SnapshotFileProblem,
+  writeSnapshot,
+} from './snapshot-file';
 export { serveStdio } from './stdio';
 export {
   systemCallJourneys,

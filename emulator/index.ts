@@ -22,6 +22,6 @@ export { type Platform, PLATFORMS } from './devices';
 export { type LinuxKernel, type LinuxOptions, type LinuxPlacement, loadLinux } from './boot/linux';
 export { SnapshotError, type SnapshotProblem } from './snapshot/errors';
 export { type HostOptions, resumeMachine } from './snapshot/resume';
-export { type Saved, savedFromText, savedToText } from './snapshot/saved';
+export { hasFormOf, type Saved, savedFromText, savedToText } from './snapshot/saved';
 export type { SavedMemory } from './snapshot/saved-memory';
-export type { MachineDescription, Snapshot } from './snapshot/snapshot';
+export { describeMachine, type MachineDescription, type Snapshot } from './snapshot/snapshot';
