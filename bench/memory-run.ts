@@ -3,12 +3,14 @@
  * is resident, in MB. Arguments: image, MB of guest memory, seconds.
  */
 import { readFileSync } from 'node:fs';
+import { collectEarly } from '../debug-adapter';
 import { createMachine, loadMultiboot } from '../emulator';
 
 const [image, megabytes, seconds] = process.argv.slice(2);
 /** Between two figures, in milliseconds. */
 const INTERVAL = 1000;
 
+collectEarly();
 const machine = createMachine({ memoryBytes: Number(megabytes) << 20 });
 loadMultiboot(machine.cpu, readFileSync(image), undefined);
 const start = performance.now();

@@ -1,6 +1,7 @@
 /** Resident memory of a process in which a guest runs mixed code, some of it generated without end. */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import { FRUGAL_ENVIRONMENT } from '../debug-adapter';
 import { canBuildGuests, Guests } from './guests';
 import type { Row } from './measure';
 
@@ -17,6 +18,8 @@ export function benchMemory(root: string, minutes: number): Row[] {
     const args = [program, guests.build('mixed', 'system-64'), String(GUEST_MB), String(60 * minutes)];
     const { status, stdout } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
+      // As the extension starts the debug adapter.
+      env: { ...process.env, ...FRUGAL_ENVIRONMENT },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     if (status !== 0) throw new Error('the run of mixed code failed');

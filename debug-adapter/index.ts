@@ -10,6 +10,7 @@ export { initialFileSystem, type InitialFileSystemOptions } from './initial-file
 export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';
 export { parseMemorySize } from './launch-attributes';
 export { msrRegister } from './msrs';
+export { collectEarly, FRUGAL_ENVIRONMENT } from './process-memory';
 export { REGISTERS, registerNamed, writeRegister, type Register } from './registers';
 export { bootKey, type BootInputs, resumeLinux, type ResumedLinux, type ResumeOptions } from './resume-linux';
 export { explainShutdown } from './shutdown';

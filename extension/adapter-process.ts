@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { FRUGAL_ENVIRONMENT } from '../debug-adapter/process-memory';
 
 export function adapterFactory(extensionPath: string): vscode.DebugAdapterDescriptorFactory {
   const program = join(extensionPath, 'dist', 'debug-adapter.js');
@@ -9,7 +10,7 @@ export function adapterFactory(extensionPath: string): vscode.DebugAdapterDescri
     createDebugAdapterDescriptor() {
       if (!existsSync(program)) throw new Error(`The debug adapter is missing (${program}): run "npm run build".`);
       return new vscode.DebugAdapterExecutable(process.execPath, [program], {
-        env: { ELECTRON_RUN_AS_NODE: '1' },
+        env: { ...FRUGAL_ENVIRONMENT, ELECTRON_RUN_AS_NODE: '1' },
       });
     },
   };

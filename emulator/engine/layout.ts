@@ -99,7 +99,7 @@ export const ADDRESS_SPACE_BYTES = TLB_PAIRS * TLB_PAIR_BYTES + JUMP_CACHES * JU
 /** Pre-decoded records, see records.ts. */
 export const RECORDS = 0x200000;
 export const RECORD_BYTES = 32;
-export const RECORD_ARENA_BYTES = 30 << 20;
+export const RECORD_ARENA_BYTES = 20 << 20;
 
 /** Guest physical address 0. */
 export const RAM = RECORDS + RECORD_ARENA_BYTES;
