@@ -21,7 +21,7 @@ export { debugSections, type DebugOptions } from './dwarf/debug-sections';
 export { type CodeLocation, DebugInfo, type LineAddresses } from './dwarf/debug-info';
 export type { AddressRange } from './dwarf/ranges';
 export type { CodeExpansion } from './dwarf/units';
-export { imageListing, type Listing, type ListingOptions, objectListing } from './listing/listing';
+export { imageListing, Listing, type ListingOptions, objectListing } from './listing/listing';
 export type { ListedInstruction } from './listing/writer';
 export { KERNEL_LAYOUT, type Layout, START_KERNEL_MAP, USER_LAYOUT } from './linker/layout';
 export { link, type LinkOptions, type LinkResult } from './linker/linker';
@@ -37,7 +37,9 @@ export {
   SYSCALLS_64,
 } from './linux/syscall-tables';
 export { KernelImageError } from './linux/kernel-image-error';
+export { readKallsyms } from './linux/kallsyms';
 export { type KernelImage, readKernelImage } from './linux/kernel-image';
+export { kernelSlide } from './linux/slide';
 export { type BzImage, readBzImage } from './linux/bz-image';
 export { type CpioEntry, writeCpio } from './initramfs/cpio';
 export { busyboxInitramfs, gzipInitramfs, programInitramfs } from './initramfs/initramfs';

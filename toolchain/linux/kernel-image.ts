@@ -1,13 +1,16 @@
 /** A file with a Linux kernel, whichever form it has, as a loader takes it. */
 import { type ElfFile, isElf, readElf } from '../elf/reader';
+import { SHT_SYMTAB } from '../elf/format';
+import type { Symbol } from '../elf/object';
 import { type BzImage, readBzImage } from './bz-image';
 import { canDecompress, decompressKernel } from './decompress';
+import { readKallsyms } from './kallsyms';
 import { KernelImageError } from './kernel-image-error';
 
 const ET_EXEC = 2;
 
 export interface KernelImage {
-  /** Undefined for a kernel that has to unpack itself. */
+  /** Undefined for a kernel that has to unpack itself. Its symbols, if it is stripped, are those it carries for itself. */
   readonly vmlinux: ElfFile | undefined;
   /** Undefined if the file is vmlinux itself. */
   readonly bzImage: BzImage | undefined;
@@ -35,5 +38,18 @@ function readVmlinux(file: Uint8Array): ElfFile {
   const remedy = 'Take the bzImage (vmlinuz) or vmlinux of an x86-64 kernel.';
   if (elf.bits !== 64) throw new KernelImageError('it is a 32-bit kernel', 'vmlinux', remedy);
   if (elf.type !== ET_EXEC) throw new KernelImageError('it is no executable ELF file', 'vmlinux', remedy);
-  return elf;
+  return withOwnSymbols(elf);
+}
+
+/** A stripped kernel with the symbols of its kallsyms, read when first asked for. */
+function withOwnSymbols(elf: ElfFile): ElfFile {
+  if (elf.sections.some(({ type }) => type === SHT_SYMTAB)) return elf;
+  let symbols: readonly Symbol[] | undefined;
+  return {
+    ...elf,
+    get symbols(): readonly Symbol[] {
+      symbols ??= readKallsyms(elf) ?? [];
+      return symbols;
+    },
+  };
 }
