@@ -97,17 +97,17 @@ export const enum AccessRights {
 
 /** A segment register, LDTR or TR with its hidden part (SDM vol. 3, section 3.4.3). */
 export class SegmentRegister {
-  /** Last valid byte offset (already scaled by the granularity); u32. */
-  limit = 0xffff;
-  /** See `AccessRights`. */
-  rights = AccessRights.UNUSABLE as number;
-
-  /** `selectors[index]` and `bases[index]` are where those parts are stored, so that generated code can read them. */
+  /** `index`: which element of each array is the register's, so that generated code can reach it. */
   constructor(
     private readonly selectors: Uint16Array,
     private readonly bases: BigUint64Array,
+    private readonly limits: Uint32Array,
+    private readonly accessRights: Uint32Array,
     private readonly index: number,
-  ) {}
+  ) {
+    this.limit = 0xffff;
+    this.rights = AccessRights.UNUSABLE;
+  }
 
   get selector(): number {
     return this.selectors[this.index];
@@ -121,6 +121,22 @@ export class SegmentRegister {
   }
   set base(value: bigint) {
     this.bases[this.index] = value;
+  }
+
+  /** Last valid byte offset (already scaled by the granularity); u32. */
+  get limit(): number {
+    return this.limits[this.index];
+  }
+  set limit(value: number) {
+    this.limits[this.index] = value;
+  }
+
+  /** See `AccessRights`. */
+  get rights(): number {
+    return this.accessRights[this.index];
+  }
+  set rights(value: number) {
+    this.accessRights[this.index] = value;
   }
 
   save() {
@@ -194,8 +210,6 @@ export class CpuState {
   readonly gdtr: TableRegister = { base: 0n, limit: 0xffff };
   readonly idtr: TableRegister = { base: 0n, limit: 0xffff };
 
-  /** Current privilege level 0..3. */
-  cpl = 0;
   cr0 = 0x60000010;
   cr2 = 0n;
   cr3 = 0n;
@@ -217,12 +231,8 @@ export class CpuState {
   dr6 = 0xffff0ff0;
   dr7 = 0x400;
 
-  /** The MSRs of the system-call path; others are in `cpu/msr.ts`. */
-  star = 0n;
-  lstar = 0n;
+  /** MSRs of the system-call path; others are in `cpu/msr.ts`. */
   cstar = 0n;
-  fmask = 0n;
-  kernelGsBase = 0n;
   tscAux = 0n;
   sysenterCs = 0n;
   sysenterEsp = 0n;
@@ -260,17 +270,18 @@ export class CpuState {
 
   constructor(memory: WebAssembly.Memory) {
     const { buffer } = memory;
-    this.u64 = new BigUint64Array(buffer, 0, 64);
-    this.u32 = new Uint32Array(buffer, 0, 128);
+    this.u64 = new BigUint64Array(buffer, 0, 128);
+    this.u32 = new Uint32Array(buffer, 0, 256);
     this.gpr = new BigUint64Array(buffer, layout.GPR, 16);
     this.extended = new ExtendedState(memory);
     const bases = new BigUint64Array(buffer, layout.SEGMENT_BASE, 6);
     const selectors = new Uint16Array(buffer, layout.SELECTORS, 6);
-    this.segments = [0, 1, 2, 3, 4, 5].map((index) => new SegmentRegister(selectors, bases, index));
-    const systemSelectors = new Uint16Array(2);
-    const systemBases = new BigUint64Array(2);
-    this.ldtr = new SegmentRegister(systemSelectors, systemBases, 0);
-    this.tr = new SegmentRegister(systemSelectors, systemBases, 1);
+    const limits = new Uint32Array(buffer, layout.SEGMENT_LIMIT, 6);
+    const rights = new Uint32Array(buffer, layout.SEGMENT_RIGHTS, 6);
+    this.segments = [0, 1, 2, 3, 4, 5].map((index) => new SegmentRegister(selectors, bases, limits, rights, index));
+    const system = [new Uint16Array(2), new BigUint64Array(2), new Uint32Array(2), new Uint32Array(2)] as const;
+    this.ldtr = new SegmentRegister(...system, 0);
+    this.tr = new SegmentRegister(...system, 1);
     this.rflags = Flag.FIXED;
   }
 
@@ -316,6 +327,39 @@ export class CpuState {
   }
   set rip(value: bigint) {
     this.u64[layout.RIP >> 3] = value;
+  }
+
+  /** Current privilege level 0..3. */
+  get cpl(): number {
+    return this.u32[layout.CPL >> 2];
+  }
+  set cpl(value: number) {
+    this.u32[layout.CPL >> 2] = value;
+  }
+
+  get star(): bigint {
+    return this.u64[layout.STAR >> 3];
+  }
+  set star(value: bigint) {
+    this.u64[layout.STAR >> 3] = value;
+  }
+  get lstar(): bigint {
+    return this.u64[layout.LSTAR >> 3];
+  }
+  set lstar(value: bigint) {
+    this.u64[layout.LSTAR >> 3] = value;
+  }
+  get fmask(): bigint {
+    return this.u64[layout.FMASK >> 3];
+  }
+  set fmask(value: bigint) {
+    this.u64[layout.FMASK >> 3] = value;
+  }
+  get kernelGsBase(): bigint {
+    return this.u64[layout.KERNEL_GS_BASE >> 3];
+  }
+  set kernelGsBase(value: bigint) {
+    this.u64[layout.KERNEL_GS_BASE >> 3] = value;
   }
 
   /** RFLAGS, bits 0..21; reading works out the six status flags, writing sets them all. In halves: no 64-bit numbers. */

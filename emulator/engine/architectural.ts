@@ -18,6 +18,7 @@ import * as layout from './layout';
 import { STEP_NEEDED } from './memory-access';
 import type { Environment, Processor } from './processor';
 import { ExitReason } from './records';
+import { modelShortcuts, shortcuts } from './shortcuts';
 
 const SYSTEM_CALL_ENTRIES: Readonly<Record<string, SystemCallGate | undefined>> = {
   SYSCALL: 'syscall',
@@ -60,6 +61,8 @@ export class ArchitecturalInstructions {
   /** Routines of instructions the CPU model has, as far as they have been used, and the units they work on. */
   private readonly routines = new Map<string, UnitRoutine>();
   private readonly i32: Int32Array;
+  /** Shortcuts that depend on the CPU model alone. */
+  private readonly ofModel: number;
 
   constructor(
     private readonly processor: Processor,
@@ -68,6 +71,7 @@ export class ArchitecturalInstructions {
     private readonly generated: () => GeneratedCode,
   ) {
     this.i32 = new Int32Array(processor.memory.linear.buffer, 0, 256);
+    this.ofModel = modelShortcuts(processor.model);
   }
 
   /** See `EngineImports.architectural`. */
@@ -110,7 +114,11 @@ export class ArchitecturalInstructions {
     state.rip = processor.nextAddress;
     if (processor.modeDirty) processor.refreshMode();
     if (cplBefore !== state.cpl) this.noteSystemCall(instruction.mnemonic, cplBefore);
-    return processor.stepping || this.needsAttention() ? 0 : generated.recordForGenerated();
+    if (processor.stepping) return 0;
+    const pending = this.environment.interruptPending();
+    if (this.needsAttention(pending)) return 0;
+    this.allowShortcuts(pending);
+    return generated.recordForGenerated();
   }
 
   /** The routine of an instruction. Throws what stands before all else: #UD, or #NM if its unit is not available. */
@@ -159,15 +167,22 @@ export class ArchitecturalInstructions {
     }
   }
 
-  /** Whether the engine must look before the instruction after an architectural one. */
-  private needsAttention(): boolean {
+  /** Lets generated code do without routines, as far as nobody would notice; `pending`: an interrupt waits. */
+  allowShortcuts(pending: boolean): void {
+    const { processor } = this;
+    // What is executed alone, or may touch watched memory, shows the engine all it does.
+    const none = processor.stepping || processor.watch.any;
+    this.i32[layout.SHORTCUTS >> 2] = none ? 0 : this.ofModel | shortcuts(processor.state, this.stopOn, pending);
+  }
+
+  /** Whether the engine must look before the instruction after an architectural one; `pending`: an interrupt waits. */
+  private needsAttention(pending: boolean): boolean {
     const { environment, processor } = this;
     const { state } = processor;
     if (this.stopRequest || state.halted || environment.end || state.flag(Flag.TF)) return true;
     if (this.heldBreakpoints || state.pendingDebugTraps || instructionBreakpointsEnabled(state)) return true;
     const due = environment.clock.nextEventAt;
     if (due < this.sliceEnd) return true;
-    const pending = environment.interruptPending();
     if (environment.nmiPending()) return true;
     if (state.interruptShadow !== 'none') {
       // Nothing can arrive before the next instruction is over: the shadow need not be modelled.

@@ -290,6 +290,7 @@ class BlockBuilder {
       this.at = lowered.record + layout.RECORD_BYTES;
       if (lowered.ends) {
         this.endWithBranch(lowered.record, instruction, next, index);
+        if (lowered.goesOn) lowering.setTarget(lowered.record, this.stub(lowered.record, next, index));
         return;
       }
       previous = { record: lowered.record, instruction };

@@ -41,10 +41,14 @@ export interface CompiledFrame {
   readonly next: Value;
   /** Writes everything back and leaves. */
   readonly leave: Label;
+  /** The same with the routine of the record in `next` called in between. */
+  readonly routine: Label;
 }
 
 /** Where control goes at the end of a block; decided by the region, which settles flags where they are needed. */
 export interface BlockExits {
+  /** Instructions of the block. */
+  readonly count: number;
   /** To the target of the branch, or the following block. */
   toTarget(): void;
   toNext(): void;
@@ -73,6 +77,8 @@ export class CompiledContext extends Context {
   private readonly lazyCarries: Value;
   /** Flags set but not worked out; undefined when the two locals are right. */
   private pending: { readonly result: Lazily; readonly carries: Lazily } | undefined;
+  /** Whether `CompiledFrame.routine` is branched to. */
+  usesRoutines = false;
   private staged: Staged | undefined;
   private exits: BlockExits | undefined;
   /** Linear address of the memory operand, if its segment had to be checked. */
@@ -428,6 +434,10 @@ export class CompiledContext extends Context {
     return w.i64(BigInt.asUintN(8 * this.current.instruction.operandSize, this.current.next));
   }
 
+  followingAddress(): Value {
+    return w.i64(this.current.next);
+  }
+
   writer(): Value {
     return w.i32(this.current.record);
   }
@@ -453,6 +463,18 @@ export class CompiledContext extends Context {
 
   leave(): void {
     this.exit(ExitReason.FAULT);
+  }
+
+  routine(): void {
+    this.usesRoutines = true;
+    this.settle();
+    this.f.set(this.frame.budget, w.sub(this.frame.budget, w.i32(this.ends.count)));
+    this.f.set(this.frame.next, w.i32(this.current.record));
+    this.f.branch(this.frame.routine);
+  }
+
+  hasBudgetAfter(): Value {
+    return w.geS(this.frame.budget, w.i32(this.ends.count));
   }
 
   raise(vector: number): void {

@@ -342,6 +342,7 @@ export class Engine {
     i32[layout.BUDGET >> 2] = budget;
     this.processor.sliceBudget = budget;
     this.architectural.sliceEnd = this.environment.clock.now + budget + LONGEST_BLOCK;
+    this.architectural.allowShortcuts(this.environment.interruptPending());
     this.generated.run(record);
     this.processor.retired += this.processor.sliceBudget - i32[layout.BUDGET >> 2];
     this.processor.sliceBudget = i32[layout.BUDGET >> 2] = 0;

@@ -115,7 +115,7 @@ export class HandlerTable {
 
   private addDefinition(definition: Definition): void {
     const { mnemonic, traits, outOfLine } = definition;
-    if (definition.transfer) this.transfers.add(mnemonic);
+    if (definition.transfer && !definition.goesOn) this.transfers.add(mnemonic);
     for (const form of definition.forms) {
       const shapes = [form];
       if (INDEXED.has(mnemonic) && form.some(({ kind }) => kind === 'memory')) {
@@ -203,9 +203,14 @@ export class HandlerTable {
     return `${this.handlers.length} ${layout.RAM} ${(hash >>> 0).toString(16)}`;
   }
 
-  /** Whether a described instruction ends its block: every definition of one mnemonic does or none. */
+  /** Whether a described instruction leads elsewhere than to the next one: every definition of one mnemonic does or none. */
   endsBlock(mnemonic: string): boolean {
     return this.transfers.has(mnemonic);
+  }
+
+  /** Whether the instruction ends a block although it goes on at the next one. */
+  goesOn(handler: number): boolean {
+    return handler >= Number(Builtin.COUNT) && this.handler(handler).definition.goesOn;
   }
 
   /** Whether the instruction ends a block. */

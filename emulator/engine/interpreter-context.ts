@@ -195,6 +195,10 @@ export class InterpreterContext extends Context {
     return w.load64(this.frame.record, Field.IMMEDIATE, 8);
   }
 
+  followingAddress(): Value {
+    return this.nextAddress();
+  }
+
   stackMask(): Value {
     return w.load64(STATE, layout.STACK_MASK, 8);
   }
@@ -238,6 +242,26 @@ export class InterpreterContext extends Context {
 
   leave(): void {
     this.exit(ExitReason.FAULT);
+  }
+
+  routine(): void {
+    const { record, budget, dispatch } = this.frame;
+    this.charge();
+    this.f.store32(STATE, layout.BUDGET, budget);
+    this.f.set(record, {
+      kind: 'call',
+      type: ValueType.I32,
+      function: this.helpers.architectural,
+      arguments: [record],
+    });
+    this.f.if(w.isZero(record), () => this.f.return());
+    this.f.set(this.tlb, w.load32(STATE, layout.TLB_BASE));
+    this.f.branchIf(w.geS(budget, w.i32(0)), dispatch);
+    this.exit(ExitReason.BUDGET);
+  }
+
+  hasBudgetAfter(): Value {
+    return w.geS(this.frame.budget, this.field(Field.COUNT, 2));
   }
 
   raise(vector: number): void {

@@ -235,16 +235,11 @@ function builtin(
       });
       f.if(w.isZero(record), () => f.return());
       f.set(frame.budget, w.load32(w.i32(0), layout.BUDGET));
+      f.set(frame.tlb, w.load32(w.i32(0), layout.TLB_BASE));
       f.branch(frame.dispatch);
       return;
     case Builtin.ARCHITECTURAL:
-      context.charge();
-      f.store32(w.i32(0), layout.BUDGET, frame.budget);
-      f.set(record, { kind: 'call', type: I32, function: imports.architectural, arguments: [record] });
-      f.if(w.isZero(record), () => f.return());
-      f.set(frame.tlb, w.load32(w.i32(0), layout.TLB_BASE));
-      f.branchIf(w.geS(frame.budget, w.i32(0)), frame.dispatch);
-      context.exit(ExitReason.BUDGET);
+      context.routine();
       return;
     case Builtin.OUT_OF_LINE:
       f.if(

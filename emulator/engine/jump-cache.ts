@@ -5,6 +5,16 @@
  */
 import * as layout from './layout';
 
+/** Whose code each cache holds; that for ring 0 follows that for ring 3. */
+export const enum JumpCaches {
+  USER_64,
+  SUPERVISOR_64,
+  /** Compatibility mode. */
+  USER,
+  /** All else. */
+  SUPERVISOR,
+}
+
 const ENTRY_MASK = layout.JUMP_CACHE_ENTRIES - 1;
 
 /** Up to so many entries are forgotten one by one; beyond that a whole cache is cleared. */

@@ -45,6 +45,22 @@ export const CANONICAL_SHIFT = 0x128;
  */
 export const SEGMENT_READABLE = 0x180;
 export const SEGMENT_WRITABLE = 0x1b0;
+/** The rest of the hidden parts ES CS SS DS FS GS: limits and `AccessRights`, u32 each. */
+export const SEGMENT_LIMIT = 0x1e0;
+export const SEGMENT_RIGHTS = 0x1f8;
+/** Current privilege level; u32. */
+export const CPL = 0x210;
+/** IA32_STAR, IA32_LSTAR, IA32_FMASK and IA32_KERNEL_GS_BASE; u64 each. */
+export const STAR = 0x218;
+export const LSTAR = 0x220;
+export const FMASK = 0x228;
+export const KERNEL_GS_BASE = 0x230;
+/** What TLB_BASE is to be at CPL 0 without and with EFLAGS.AC, then at CPL 3 without and with it; i32 each. */
+export const TLB_BASES = 0x240;
+/** What JUMP_CACHE_BASE is to be in 64-bit mode: at CPL 0, then at CPL 3; i32 each. */
+export const JUMP_CACHE_BASES = 0x250;
+/** Which instructions generated code may carry out without their architectural routines: bits `Shortcut`; u32. */
+export const SHORTCUTS = 0x258;
 /** Scratch that stands in for guest memory in a split or device access; 64 bytes. */
 export const SCRATCH = 0x140;
 

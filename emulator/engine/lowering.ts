@@ -6,6 +6,7 @@ import type { OperandRef } from '../isa/semantics/context';
 import { describedOperands, descriptionName, operandRefs, type Variant } from '../isa/semantics/definition';
 import { softwareRoutines } from '../isa/semantics/software';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
+import { DESCRIBED_IN_64_BIT_MODE } from '../isa/semantics/system';
 import { Builtin, type HandlerTable } from './handlers';
 import { ControlFlow, isChecked } from './control-flow';
 import * as layout from './layout';
@@ -19,6 +20,8 @@ export interface Lowered {
   readonly handler: number;
   /** It ends its block: branches, and everything architectural. */
   readonly ends: boolean;
+  /** It ends its block, and its target is the next instruction. */
+  readonly goesOn: boolean;
 }
 
 const REGISTER_FIELDS = [Field.REGISTER_0, Field.REGISTER_1, Field.REGISTER_2, OutOfLineField.REGISTER_3] as const;
@@ -117,7 +120,7 @@ export class Lowering {
     this.u16[(record + Field.COUNT) >> 1] = count;
   }
 
-  /** Return address of a CALL. */
+  /** Return address of a CALL or SYSCALL. */
   setReturnAddress(record: number, address: bigint): void {
     this.u64[(record + Field.IMMEDIATE) >> 3] = address;
   }
@@ -189,7 +192,7 @@ export class Lowering {
     const waiting = mode.controlFlow === ControlFlow.WAITING;
     if (waiting || (unit && (!supported || unitFault(mode, unit) !== undefined))) {
       this.builtin(record, Builtin.ARCHITECTURAL);
-      return { record, handler: Builtin.ARCHITECTURAL, ends: true };
+      return { record, handler: Builtin.ARCHITECTURAL, ends: true, goesOn: false };
     }
     const described = this.table.describes(mnemonic) && supported && !needsRoutine(instruction, mode);
     const refs = described ? operandRefs(instruction) : undefined;
@@ -216,7 +219,7 @@ export class Lowering {
           this.u8[at + Field.SCALE] = memory.segment;
         } else this.directAddress(at, instruction, memory, next, mode);
         this.operands(at, instruction);
-        return { record: at, handler, ends: this.table.isTransfer(handler) };
+        return this.described(at, handler);
       }
     } else if (refs) {
       const handler = this.table.find(descriptionName(instruction), refs, variant);
@@ -225,7 +228,8 @@ export class Lowering {
         if (STRING_MNEMONICS.has(mnemonic)) this.stringSource(record, instruction, mode);
         else this.operands(record, instruction);
         if (gather) this.gather(record, instruction, gather, mode);
-        return { record, handler, ends: this.table.isTransfer(handler) };
+        if (mnemonic === 'SYSCALL') this.setReturnAddress(record, next);
+        return this.described(record, handler);
       }
     }
 
@@ -236,7 +240,11 @@ export class Lowering {
       at += layout.RECORD_BYTES;
     }
     this.builtin(at, Builtin.ARCHITECTURAL);
-    return { record: at, handler: Builtin.ARCHITECTURAL, ends: true };
+    return { record: at, handler: Builtin.ARCHITECTURAL, ends: true, goesOn: false };
+  }
+
+  private described(record: number, handler: number): Lowered {
+    return { record, handler, ends: this.table.isTransfer(handler), goesOn: this.table.goesOn(handler) };
   }
 
   /** Starts the record of a described instruction. */
@@ -361,6 +369,7 @@ export class Lowering {
 export function needsRoutine(instruction: Instruction, mode: Mode): boolean {
   const unit = vectorUnit(instruction);
   if (unit && unitFault(mode, unit) !== undefined) return true;
+  if (mode.codeSize !== 64 && DESCRIBED_IN_64_BIT_MODE.has(instruction.mnemonic)) return true;
   const sensitive = mode.virtual8086 && instruction.mnemonic === 'PUSHF';
   return sensitive || isChecked(mode.controlFlow, instruction);
 }

@@ -3,6 +3,7 @@
  * from the state so that generated code need not look at it.
  */
 import { linearAddressBits } from '../cpu/canonical';
+import { controlFlowEnforced } from '../cpu/cet';
 import { Cr0, Cr4, CpuState, Flag } from '../cpu/state';
 import type { Cpu, TranslationCache } from '../cpu/cpu';
 import type { CpuModel } from '../cpu/cpuid';
@@ -19,6 +20,7 @@ import type { RequestedEnd } from '../machine';
 import type { PhysicalMemory } from '../memory';
 import { AddressSpaces } from './address-spaces';
 import { ControlFlow } from './control-flow';
+import { JumpCaches } from './jump-cache';
 import * as layout from './layout';
 import { Modes, type Mode } from './mode';
 import { TlbPair, type Tlb } from './tlb';
@@ -49,8 +51,6 @@ export class Processor implements Cpu, TranslationCache {
   readonly spaces: AddressSpaces;
   readonly watch = new Watch();
   mode: Mode;
-  /** The TLB tables in force. */
-  pair: TlbPair = TlbPair.SUPERVISOR;
   /** A single instruction is being executed: it may touch watched memory, and its block is nobody else's. */
   stepping = false;
   /** Something in the state changed that `refreshMode` has not seen. */
@@ -61,7 +61,6 @@ export class Processor implements Cpu, TranslationCache {
   sliceBudget = 0;
 
   private readonly modes = new Modes();
-  private jumpCache = 0;
   /** The control registers that the cached translations go by; a debugger may set them as well as the guest. */
   private translated = { cr3: 0n, cr0: -1, cr4: -1, efer: -1 };
   /** The rights of protection keys that the cached translations go by. */
@@ -155,29 +154,56 @@ export class Processor implements Cpu, TranslationCache {
       this.spaces.enter(state.cr4 & Cr4.PCIDE ? state.cr3 : 0n);
     }
     if (state.pkru !== this.keyRights.pkru || state.pkrs !== this.keyRights.pkrs) this.keyRightsChanged();
-    const alignmentChecked = state.cpl === 3 && (state.cr0 & Cr0.AM) !== 0;
-    const ac = (alignmentChecked || (state.cr4 & Cr4.SMAP) !== 0) && state.flag(Flag.AC);
-    let pair: TlbPair;
-    if (state.cpl === 3) pair = ac && alignmentChecked ? TlbPair.CHECKED : TlbPair.USER;
-    else pair = ac ? TlbPair.SUPERVISOR_AC : TlbPair.SUPERVISOR;
-    this.pair = pair;
-    this.i32[layout.TLB_BASE >> 2] = this.tlb.base(pair);
-
-    const user = state.cpl === 3;
-    if (this.mode.codeSize === 64) this.jumpCache = user ? 0 : 1;
-    else this.jumpCache = user ? 2 : 3;
-    const owner = this.mode.id * 4 + state.cpl;
-    const { jumps, jumpCacheOwner } = this.spaces.current;
-    // Between an indirect branch and its ENDBRANCH the cache is left to the code on both sides: nobody looks into it.
-    if (this.mode.controlFlow !== ControlFlow.WAITING && jumpCacheOwner[this.jumpCache] !== owner) {
-      jumpCacheOwner[this.jumpCache] = owner;
-      jumps.flushOne(this.jumpCache);
-    }
-    this.i32[layout.JUMP_CACHE_BASE >> 2] = jumps.base(this.jumpCache);
+    this.chooseTables();
     if (!state.mode64) this.limitSegments();
     this.u64[layout.STACK_MASK >> 3] = state.segments[Seg.SS].big ? 0xffffffffn : 0xffffn;
     if (this.watch.setGuestRanges(breakpointsEnabled(state) ? dataBreakpointRanges(state) : []))
       this.spaces.flushTlbs();
+  }
+
+  /** TLB and jump cache for privilege level, alignment checking and SMAP as they are, and for generated code that changes those. */
+  private chooseTables(): void {
+    const { state, tlb, i32 } = this;
+    const user = state.cpl === 3;
+    const pairs = [
+      ...[TlbPair.SUPERVISOR, state.cr4 & Cr4.SMAP ? TlbPair.SUPERVISOR_AC : TlbPair.SUPERVISOR],
+      ...[TlbPair.USER, state.cr0 & Cr0.AM ? TlbPair.CHECKED : TlbPair.USER],
+    ];
+    pairs.forEach((pair, i) => (i32[(layout.TLB_BASES >> 2) + i] = tlb.base(pair)));
+    i32[layout.TLB_BASE >> 2] = tlb.base(pairs[(user ? 2 : 0) + (state.flag(Flag.AC) ? 1 : 0)]);
+
+    const { jumps } = this.spaces.current;
+    const cache = (this.mode.codeSize === 64 ? JumpCaches.USER_64 : JumpCaches.USER) + (user ? 0 : 1);
+    this.claimJumpCache(cache, state.cpl);
+    if (this.mode.codeSize === 64 && !controlFlowEnforced(state)) {
+      // The same mode holds on both sides of a system call.
+      if (user) this.claimJumpCache(JumpCaches.SUPERVISOR_64, 0);
+      else this.claimJumpCache(JumpCaches.USER_64, 3);
+    }
+    i32[layout.JUMP_CACHE_BASE >> 2] = jumps.base(cache);
+    i32[layout.JUMP_CACHE_BASES >> 2] = jumps.base(JumpCaches.SUPERVISOR_64);
+    i32[(layout.JUMP_CACHE_BASES >> 2) + 1] = jumps.base(JumpCaches.USER_64);
+  }
+
+  /** What is in a jump cache shall be code of the present mode at privilege level `cpl`. */
+  private claimJumpCache(cache: number, cpl: number): void {
+    // Between an indirect branch and its ENDBRANCH the cache is left to the code on both sides: nobody looks into it.
+    if (this.mode.controlFlow === ControlFlow.WAITING) return;
+    const owner = this.mode.id * 4 + cpl;
+    const { jumps, jumpCacheOwner } = this.spaces.current;
+    if (jumpCacheOwner[cache] === owner) return;
+    jumpCacheOwner[cache] = owner;
+    jumps.flushOne(cache);
+  }
+
+  /** The TLB tables in force: generated code may have changed them. */
+  get pair(): TlbPair {
+    return (this.i32[layout.TLB_BASE >> 2] - this.tlb.base(0)) / layout.TLB_PAIR_BYTES;
+  }
+
+  /** The jump cache in force. */
+  private get jumpCache(): number {
+    return (this.i32[layout.JUMP_CACHE_BASE >> 2] - this.spaces.current.jumps.base(0)) / layout.JUMP_CACHE_BYTES;
   }
 
   /** Forgets translations of pages whose protection keys now grant something else. */

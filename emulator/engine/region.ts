@@ -105,6 +105,7 @@ class RegionCompiler {
   private readonly entry = this.f.variable(I32);
   private readonly rip = this.f.variable(I64);
   private readonly leave: Label;
+  private readonly routine: Label;
   private readonly numberOf = new Map<Block, number>();
   private again: Label = { depth: 0 };
   private labels: Label[] = [];
@@ -118,7 +119,9 @@ class RegionCompiler {
   ) {
     blocks.forEach(({ block }, number) => this.numberOf.set(block, number));
     this.leave = this.f.openBlock();
-    const frame = { tlb: this.tlb, budget: this.budget, next: this.next, leave: this.leave };
+    this.routine = this.f.openBlock();
+    const { tlb, budget, next, leave, routine } = this;
+    const frame = { tlb, budget, next, leave, routine };
     this.c = new CompiledContext(this.f, imports.helpers, frame, blocks[0].block.mode);
   }
 
@@ -136,6 +139,9 @@ class RegionCompiler {
     f.unreachable();
     f.end(); // loop
     f.unreachable();
+    f.end(); // routine
+    if (c.usesRoutines) this.callRoutine();
+    else f.unreachable();
     f.end(); // leave
     c.storeState();
     f.store32(STATE, layout.BUDGET, this.budget);
@@ -150,10 +156,25 @@ class RegionCompiler {
     return { body: f, instructions: this.instructions };
   }
 
+  /** Like the interpreter, with registers and flags in their places meanwhile. */
+  private callRoutine(): void {
+    const { f, c, next, budget } = this;
+    c.storeState();
+    f.store32(STATE, layout.BUDGET, budget);
+    f.set(next, { kind: 'call', type: I32, function: this.imports.helpers.architectural, arguments: [next] });
+    f.if(w.and(w.ne(next, w.i32(0)), w.ltS(budget, w.i32(0))), () => {
+      f.store32(STATE, layout.EXIT_REASON, w.i32(ExitReason.BUDGET));
+      f.store32(STATE, layout.CURRENT_RECORD, next);
+      f.set(next, w.i32(0));
+    });
+    f.return(next);
+  }
+
   private block({ block, compiled, successors }: RegionBlock, number: number): void {
     const { c } = this;
     // The interpreter links the record that ends the block as branches are taken; compiled code follows those links.
     const exits = {
+      count: block.count,
       toTarget: () => this.branchEnd(block, number, successors.target, block.end + Field.TARGET),
       toNext: () => this.branchEnd(block, number, successors.next, block.end + Field.NEXT),
       toAddress: (address: Value) => this.indirect(block, address),

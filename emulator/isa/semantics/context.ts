@@ -17,6 +17,8 @@ import {
   SEGMENT_BASE,
   SEGMENT_READABLE,
   SEGMENT_WRITABLE,
+  SHORTCUTS,
+  TLB_BASE,
   TLB_ENTRIES,
   TLB_ENTRY_BYTES,
   X87_STATUS,
@@ -78,6 +80,8 @@ export interface Helpers {
   readonly packFlags: number;
   /** (i64 rflags) Sets the six status flags. */
   readonly unpackFlags: number;
+  /** (record) Carries out the architectural routine of the instruction; -> the record to go on at, 0 to leave. */
+  readonly architectural: number;
   /** (record) Does as many iterations of a REP MOVS or STOS as fit one page; returns how many, -1 on a fault. */
   readonly bulkString: number;
   /**
@@ -152,12 +156,21 @@ export abstract class Context {
   /** RFLAGS other than the status flags, as i32. */
   abstract otherFlags(): Value;
   abstract setOtherFlags(value: Value): void;
-  /** Address of the next instruction. */
+  /** Address of the next instruction, cut to the operand size. */
   abstract nextAddress(): Value;
+  /** The same as a whole; SYSCALL saves it. */
+  abstract followingAddress(): Value;
   /** How this code addresses the stack and strings. */
   abstract readonly segmentation: SegmentKind;
   /** Leaves generated code because of a fault a helper has recorded. */
   abstract leave(): void;
+  /**
+   * Leaves the instruction to its architectural routine: nothing must have happened yet. Only what ends a block can be
+   * left to one.
+   */
+  abstract routine(): void;
+  /** i32 truth: generated code may go on after this block without asking the engine. */
+  abstract hasBudgetAfter(): Value;
   /** Raises an exception; its error code, if the vector has one, is 0. */
   abstract raise(vector: number): void;
   /** Goes on at the target of the branch operand. */
@@ -400,6 +413,23 @@ export abstract class Context {
   /** Completes a write to `host` that had to go through SCRATCH. */
   commit(host: Value): void {
     this.f.if(w.eq(host, w.i32(SCRATCH)), () => this.f.call(this.helpers.commitWrite, []));
+  }
+
+  /** Leaves the instruction to its routine unless all of these shortcuts (engine/shortcuts.ts) are allowed. */
+  requireShortcuts(bits: number): void {
+    const allowed = w.and(w.load32(w.i32(0), SHORTCUTS), w.i32(bits));
+    this.routineIf(w.ne(allowed, w.i32(bits)));
+  }
+
+  /** Leaves the instruction to its routine in a case that only that knows. */
+  routineIf(condition: Value): void {
+    this.f.if(condition, () => this.routine());
+  }
+
+  /** Puts another TLB pair in force; `base` as in TLB_BASE. */
+  setTlb(base: Value): void {
+    this.f.set(this.tlb, base);
+    this.f.store32(w.i32(0), TLB_BASE, this.tlb);
   }
 
   /** Calls a helper that reports a fault by returning 0. */

@@ -22,6 +22,12 @@ function loop(mnemonic: string, condition: ((c: Context) => Value) | undefined):
   );
 }
 
+/** i32 truth: an address (evaluated) is canonical with 48 bits. */
+export function isCanonical48(address: Value): Value {
+  const shift = w.i64(EXTENSION_BITS_48);
+  return w.eq(w.shrS(w.shl(address, shift), shift), address);
+}
+
 /**
  * #GP(0) if an address to go on at, `size` bytes wide, is not canonical: 8 bytes only exist in 64-bit mode. What is
  * canonical with 48 bits is so with 57; only beyond that does it matter how many there are.
@@ -29,7 +35,7 @@ function loop(mnemonic: string, condition: ((c: Context) => Value) | undefined):
 function requireCanonical(c: Context, address: Value, size: Size): Value {
   if (size < 8) return address;
   const extended = (shift: Value): Value => w.shrS(w.shl(address, shift), shift);
-  c.if(w.ne(extended(w.i64(EXTENSION_BITS_48)), address), () => {
+  c.if(w.isZero(isCanonical48(address)), () => {
     const shift = c.let(w.load64(w.i32(0), CANONICAL_SHIFT, 8));
     c.if(w.ne(extended(shift), address), () => c.raise(GENERAL_PROTECTION));
   });

@@ -30,6 +30,8 @@ export interface Definition {
   readonly outOfLine: boolean;
   /** Ends a basic block: it goes on elsewhere than at the next instruction. */
   readonly transfer: boolean;
+  /** A transfer whose target is the next instruction: it may have to be left to its routine, which ends a block. */
+  readonly goesOn: boolean;
   readonly emit: (c: Context, operands: readonly OperandRef[], variant: Variant) => void;
 }
 
@@ -73,10 +75,10 @@ export function define(
   mnemonic: string,
   operandForms: readonly (readonly OperandRef[])[],
   emit: Definition['emit'],
-  options: { traits?: readonly Trait[]; operandSizes?: readonly Size[]; transfer?: boolean; outOfLine?: boolean } = {},
+  options: Partial<Pick<Definition, 'traits' | 'operandSizes' | 'transfer' | 'goesOn' | 'outOfLine'>> = {},
 ): Definition {
-  const { traits = [], operandSizes, transfer = false, outOfLine = false } = options;
-  return { mnemonic, forms: operandForms, traits, operandSizes, transfer, outOfLine, emit };
+  const { traits = [], operandSizes, transfer = false, goesOn = false, outOfLine = false } = options;
+  return { mnemonic, forms: operandForms, traits, operandSizes, transfer, goesOn, outOfLine, emit };
 }
 
 const KIND_CODE = {

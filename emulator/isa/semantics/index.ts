@@ -8,6 +8,7 @@ import { multiply } from './multiply';
 import { shifts } from './shifts';
 import { stack } from './stack';
 import { strings } from './strings';
+import { system } from './system';
 import { vector } from './vector';
 
 export const definitions: readonly Definition[] = [
@@ -19,5 +20,6 @@ export const definitions: readonly Definition[] = [
   ...stack,
   ...control,
   ...strings,
+  ...system,
   ...vector,
 ];
