@@ -253,8 +253,8 @@ export class Pc implements Machine {
     if (difference !== undefined) {
       throw new SnapshotError('other-machine', `The snapshot is of a machine with ${difference}.`);
     }
-    const formFits = hasFormOf(this.saveState(), state) && state.processors.length === 1;
-    if (!formFits || !isSavedMemory(memory, this.memory.size)) {
+    const fits = state !== undefined && hasFormOf(this.saveState(), state) && state.processors.length === 1;
+    if (!fits || !isSavedMemory(memory, this.memory.size)) {
       throw new SnapshotError(
         'other-version',
         'The snapshot was made by another version of Ringside. Boot again and save a new one.',

@@ -28,7 +28,7 @@ function isList(saved: Saved): saved is readonly Saved[] {
 /** `saved` as text; `savedFromText` is its inverse. */
 export function savedToText(saved: Saved): string {
   return JSON.stringify(saved, (_name, value: Saved) => {
-    if (typeof value === 'bigint') return { [BIGINT]: value.toString(16) };
+    if (typeof value === 'bigint') return { [BIGINT]: value.toString() };
     return value === undefined ? null : value;
   });
 }
@@ -38,12 +38,12 @@ export function savedFromText(text: string): Saved {
   return withoutNull(JSON.parse(text, (_name, value: unknown) => bigintOf(value) ?? value));
 }
 
-/** Name of the one property of an object that stands for a number of any length, in hexadecimal digits. */
-const BIGINT = '0x';
+/** Name of the one property of an object that stands for a bigint. */
+const BIGINT = 'bigint';
 
 function bigintOf(value: unknown): bigint | undefined {
   if (typeof value !== 'object' || value === null || !(BIGINT in value)) return undefined;
-  return BigInt(`0x${String(value[BIGINT])}`);
+  return BigInt(String(value[BIGINT]));
 }
 
 /** JSON knows no `undefined`, and its parser would leave such properties out. */
