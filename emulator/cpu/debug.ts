@@ -142,6 +142,8 @@ export interface DebugTrapDecision {
   readonly deliver: number;
   /** DR6 bits to hold back until after the next instruction. */
   readonly hold: number;
+  /** DR6 bits of which the #DB that INT1 has just raised tells, too. */
+  readonly join: number;
 }
 
 /** TF counts as they leave it: SYSENTER does not change it, but as an event of FRED clears it. */
@@ -156,15 +158,17 @@ const SOFTWARE_INTERRUPTS = new Set(['INT', 'INT3', 'INT1']);
  *   that clears it still traps; but SYSCALL and SYSRET trap by TF at their end.
  * - After MOV SS and POP SS no trap comes: the single step is lost, data breakpoints wait for one more instruction.
  * - Software interrupts clear TF on their way in: no single step, and data breakpoints that MOV SS held back are
- *   delivered at the handler.
+ *   delivered at the handler. Those before INT1 join its #DB: a second one would take the stack of the first, if that is
+ *   an IST stack.
  */
 export function debugTrapAfter(completed: CompletedInstruction): DebugTrapDecision {
   const breakpoints = completed.dataBreakpoints | completed.heldBreakpoints;
-  if (completed.inStackShadow) return { deliver: 0, hold: breakpoints };
+  if (completed.inStackShadow) return { deliver: 0, hold: breakpoints, join: 0 };
   const { mnemonic } = completed;
+  if (mnemonic === 'INT1') return { deliver: 0, hold: 0, join: breakpoints };
   const fast = FAST_CALLS.has(mnemonic);
   const entered = SOFTWARE_INTERRUPTS.has(mnemonic) || (mnemonic === 'INTO' && completed.branched);
   const trapFlag = fast ? completed.trapFlagAfter : completed.trapFlagBefore && !entered;
   const step = trapFlag && (!completed.branchTrapFlag || completed.branched);
-  return { deliver: breakpoints | (step ? Dr6.BS : 0), hold: 0 };
+  return { deliver: breakpoints | (step ? Dr6.BS : 0), hold: 0, join: 0 };
 }

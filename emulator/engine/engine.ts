@@ -10,6 +10,7 @@ import {
   DebugFault,
   instructionBreakpoints,
   instructionBreakpointsEnabled,
+  recordDebugException,
 } from '../cpu/debug';
 import { GuestException, Vector } from '../cpu/exceptions';
 import {
@@ -316,6 +317,7 @@ export class Engine {
       heldBreakpoints: this.architectural.heldBreakpoints,
     });
     this.architectural.heldBreakpoints = decision.hold;
+    if (decision.join) recordDebugException(state, decision.join);
     if (!decision.deliver) return undefined;
     if (this.stopOn.exceptions.has(Vector.DB) && !this.architectural.stopRequest) {
       this.architectural.stopRequest = { reason: 'exception', vector: Vector.DB, delivered: true };

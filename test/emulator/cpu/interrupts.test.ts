@@ -391,7 +391,7 @@ describe('#DB traps', () => {
   const BS = 0x4000;
 
   it('single-steps by TF as it was when the instruction began', () => {
-    assert.deepEqual(debugTrapAfter(plain), { deliver: 0, hold: 0 });
+    assert.deepEqual(debugTrapAfter(plain), { deliver: 0, hold: 0, join: 0 });
     assert.equal(debugTrapAfter({ ...plain, trapFlagBefore: true, trapFlagAfter: true }).deliver, BS);
     assert.equal(debugTrapAfter({ ...plain, mnemonic: 'POPF', trapFlagAfter: true }).deliver, 0);
     assert.equal(debugTrapAfter({ ...plain, mnemonic: 'POPF', trapFlagBefore: true }).deliver, BS);
@@ -422,8 +422,11 @@ describe('#DB traps', () => {
       inStackShadow: true,
       dataBreakpoints: 1,
     };
-    assert.deepEqual(debugTrapAfter(shadow), { deliver: 0, hold: 1 });
+    assert.deepEqual(debugTrapAfter(shadow), { deliver: 0, hold: 1, join: 0 });
     assert.equal(debugTrapAfter({ ...plain, mnemonic: 'SYSCALL', heldBreakpoints: 1 }).deliver, 1);
+    assert.deepEqual(debugTrapAfter({ ...plain, mnemonic: 'INT1', heldBreakpoints: 1 }), {
+      ...{ deliver: 0, hold: 0, join: 1 },
+    });
   });
 
   it('with DEBUGCTL.BTF only branches trap', () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Gpr } from '../../../emulator/isa/instruction';
 import type { Pc } from '../../../emulator/pc';
 import { CODE, gnuAssemble, haveGnuAs, machineWith } from './support';
 
@@ -158,6 +159,30 @@ describe('Interrupts', function () {
     }
     assert.equal(Number(machine.state.gpr[15]), log + 8, 'the handler ran once');
     assert.ok(machine.memory.readU32(log) < 50_000, 'at the time of the tick');
+  });
+
+  it('one #DB tells of INT1 and of the data breakpoint that MOV SS before it held back', () => {
+    const source = `
+      handler:
+        inc %rbx
+        mov %dr6, %rcx
+        iretq
+      start:
+        lea word(%rip), %rax
+        mov %rax, %dr0
+        mov $0xf0002, %eax
+        mov %rax, %dr7
+        mov word(%rip), %ss
+        int1
+      word:
+        .word 0x10, 0`;
+    const [vector, handlerBytes] = [1, 8];
+    const machine = withHandler(gnuAssemble(source), vector, 0);
+    machine.state.rip = BigInt(CODE + handlerBytes);
+    machine.run(6 + 3);
+    const { rip, dr6, gpr } = machine.state;
+    const word = machine.memory.readU16(Number(rip));
+    assert.deepEqual([word, gpr[Gpr.RBX], Number(gpr[Gpr.RCX]), dr6], [0x10, 1n, 0xffff0ff1, 0xffff0ff1]);
   });
 
   it('wait for the instruction after STI and after MOV SS', function () {
