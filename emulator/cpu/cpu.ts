@@ -35,7 +35,10 @@ export interface Cpu {
   instructionAddress: bigint;
   /** Where execution goes on: preset to the following instruction; transfers overwrite it. */
   nextAddress: bigint;
-  /** Linear address of the memory operand of the instruction being executed, segment checks for it done. */
+  /**
+   * Linear address of the memory operand of the instruction being executed, segment checks for it done: throws what they
+   * raise, so what else the instruction may raise before that must come before.
+   */
   operandAddress: bigint;
 
   /** Retired instructions since reset: the virtual time everything derives from. */

@@ -15,6 +15,7 @@ import { unitFault } from './mode';
 import type { GeneratedCode } from './generated-code';
 import { ControlFlow, endsIndirectBranch } from './control-flow';
 import * as layout from './layout';
+import { uncheckedAccess } from './lowering';
 import { STEP_NEEDED } from './memory-access';
 import type { Environment, Processor } from './processor';
 import { ExitReason } from './records';
@@ -87,6 +88,7 @@ export class ArchitecturalInstructions {
     state.rip = rip;
     processor.instructionAddress = rip;
     processor.nextAddress = next;
+    processor.unchecked = uncheckedAccess(instruction, processor.mode);
     this.lastMnemonic = instruction.mnemonic;
     const cplBefore = state.cpl;
     try {

@@ -19,7 +19,7 @@ import type { Value } from '../wasm/expression';
 import type { FunctionBody, Label } from '../wasm/function';
 import { ValueType } from '../wasm/types';
 import * as layout from './layout';
-import { accessOf, displaces, foldedDisplacement, sourceSegment } from './lowering';
+import { accessOf, displaces, foldedDisplacement, sourceSegment, usesMmx } from './lowering';
 import type { Mode } from './mode';
 import { ExitReason } from './records';
 
@@ -274,6 +274,7 @@ export class CompiledContext extends Context {
     const operand = operands.find(({ kind }) => kind === 'memory');
     if (operand?.kind !== 'memory' || this.isFlat(operand.segment)) return;
     if (instruction.mnemonic === 'LEA' || displaces(instruction)) return;
+    if (usesMmx(instruction)) this.requireMmx();
     const { size, writes } = accessOf(instruction, operand);
     this.checkedOperand = this.checkedAddressOf(
       w.i32(operand.segment),

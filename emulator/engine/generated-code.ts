@@ -3,7 +3,6 @@
  * record for an address, runs it, and tells afterwards where it stopped.
  */
 import { GuestException, Vector } from '../cpu/exceptions';
-import { segmentAddress } from '../cpu/segmentation';
 import { Cr4 } from '../cpu/state';
 import { FloatUnit } from '../float-unit';
 import { Gpr, type Instruction, type Seg } from '../isa/instruction';
@@ -165,13 +164,7 @@ export class GeneratedCode {
   private checkSegment(segment: Seg, size: number, write: number): number {
     const { processor } = this;
     try {
-      processor.operandAddress = segmentAddress(
-        processor,
-        segment,
-        processor.operandAddress,
-        size,
-        write ? 'write' : 'read',
-      );
+      processor.checkOffset({ segment, size, access: write ? 'write' : 'read' });
       return 1;
     } catch (error) {
       if (!(error instanceof GuestException)) throw error;

@@ -201,7 +201,8 @@ function builtin(
   };
   const flat = (addressSize: 2 | 4): void =>
     address(w.zeroExtend(context.computedAddress(addressSize, context.slotValue(AddressField.SEGMENT_BASE)), 4));
-  const checked = (addressSize: 2 | 4): void =>
+  const checked = (addressSize: 2 | 4): void => {
+    f.if(w.load32(record, AddressField.WAITS, 1), () => context.requireMmx());
     address(
       context.checkedAddressOf(
         w.load32(record, AddressField.SEGMENT, 1),
@@ -210,6 +211,7 @@ function builtin(
         w.load32(record, AddressField.WRITE, 2),
       ),
     );
+  };
   switch (number) {
     case Builtin.RESOLVE:
       continueWith(f, frame, { kind: 'call', type: I32, function: imports.resolve, arguments: [record] });

@@ -61,6 +61,30 @@ export function accessOf(
   return { size, writes: operands[0] === operand && writesMemory(mnemonic) };
 }
 
+/** Whether it takes a pending x87 exception before it looks at its memory operand. */
+export function usesMmx({ operands }: Instruction): boolean {
+  return operands.some(({ kind }) => kind === 'mmx');
+}
+
+/** An access to memory whose segment is still to be checked. */
+export interface UncheckedAccess {
+  readonly segment: Seg;
+  readonly size: number;
+  readonly access: 'read' | 'write';
+}
+
+/**
+ * The access of an architectural instruction to its memory operand, if the segment has to be checked. That is left to the
+ * routine, which first has its own reasons to raise an exception: #UD, #NM, #MF, want of privilege (SDM vol. 3, table 6-2).
+ */
+export function uncheckedAccess(instruction: Instruction, mode: Mode): UncheckedAccess | undefined {
+  if (mode.codeSize === 64) return undefined;
+  const memory = instruction.operands.find((operand): operand is MemoryOperand => operand.kind === 'memory');
+  if (!memory || mode.flat & (1 << memory.segment)) return undefined;
+  const { size, writes } = accessOf(instruction, memory);
+  return { segment: memory.segment, size, access: writes ? 'write' : 'read' };
+}
+
 /** These raise #UD before anything can be wrong with their operand. */
 const UNDEFINED = new Set(['UD0', 'UD1']);
 
@@ -233,10 +257,11 @@ export class Lowering {
       }
     }
 
-    // An architectural routine: it finds its operands in the instruction, the address of a memory operand in ADDRESS.
+    // An architectural routine: it finds its operands in the instruction, the address of a memory operand in ADDRESS, or
+    // its offset, see `uncheckedAccess`.
     let at = record;
     if (memory && supported && hasRoutine(mnemonic)) {
-      this.address(at, instruction, memory, next, mode);
+      this.address(at, instruction, memory, next, mode, uncheckedAccess(instruction, mode) !== undefined);
       at += layout.RECORD_BYTES;
     }
     this.builtin(at, Builtin.ARCHITECTURAL);
@@ -330,14 +355,23 @@ export class Lowering {
       mode.codeSize === 64 ? displacement : BigInt.asUintN(instruction.addressSize * 8, displacement);
   }
 
-  /** An address record: leaves the linear address, or for LEA the offset, in ADDRESS. */
-  private address(record: number, instruction: Instruction, operand: MemoryOperand, next: bigint, mode: Mode): void {
+  /** An address record: leaves the linear address, or with `offsetAlone` and for LEA the offset, in ADDRESS. */
+  private address(
+    record: number,
+    instruction: Instruction,
+    operand: MemoryOperand,
+    next: bigint,
+    mode: Mode,
+    offsetAlone = false,
+  ): void {
     const { base, index, scale, segment } = operand;
     const lea = instruction.mnemonic === 'LEA';
     const flat = (mode.flat & (1 << segment)) !== 0;
     // What lies some way from the operand is checked there, with the segment taken into account only then.
     const offsetOnly =
-      lea || (mode.codeSize !== 64 && displaces(instruction) && !(flat && mode.zeroBase & (1 << segment)));
+      offsetAlone ||
+      lea ||
+      (mode.codeSize !== 64 && displaces(instruction) && !(flat && mode.zeroBase & (1 << segment)));
     let handler: Builtin;
     let segmentSlot = layout.ZERO;
     if (mode.codeSize === 64) {
@@ -359,6 +393,7 @@ export class Lowering {
       const { size, writes } = accessOf(instruction, operand);
       this.i32[(record + AddressField.SIZE) >> 2] = size;
       this.u16[(record + AddressField.WRITE) >> 1] = writes ? 1 : 0;
+      this.u8[record + AddressField.WAITS] = usesMmx(instruction) ? 1 : 0;
     } else {
       this.u8[record + AddressField.SEGMENT_BASE] = segmentSlot;
     }

@@ -10,7 +10,7 @@ import type { CpuModel } from '../cpu/cpuid';
 import { breakpointsEnabled, dataBreakpointRanges } from '../cpu/debug';
 import type { ProcessorApic } from '../cpu/local-apic';
 import { Paging } from '../cpu/paging';
-import { accessibleBytes } from '../cpu/segmentation';
+import { accessibleBytes, segmentAddress } from '../cpu/segmentation';
 import { changedKeys } from '../cpu/protection-keys';
 import type { Clock } from '../clock';
 import type { Bus } from '../devices/bus';
@@ -22,6 +22,7 @@ import { AddressSpaces } from './address-spaces';
 import { ControlFlow } from './control-flow';
 import { JumpCaches } from './jump-cache';
 import * as layout from './layout';
+import type { UncheckedAccess } from './lowering';
 import { Modes, type Mode } from './mode';
 import { TlbPair, type Tlb } from './tlb';
 import { Watch } from './watch';
@@ -60,6 +61,9 @@ export class Processor implements Cpu, TranslationCache {
   /** The budget that code was given. */
   sliceBudget = 0;
 
+  /** What of the segment of the memory operand is still to be checked when its address is asked for. */
+  unchecked: UncheckedAccess | undefined;
+
   private readonly modes = new Modes();
   /** The control registers that the cached translations go by; a debugger may set them as well as the guest. */
   private translated = { cr3: 0n, cr0: -1, cr4: -1, efer: -1 };
@@ -90,10 +94,18 @@ export class Processor implements Cpu, TranslationCache {
   }
 
   get operandAddress(): bigint {
+    const { unchecked } = this;
+    if (unchecked) {
+      this.unchecked = undefined;
+      this.checkOffset(unchecked);
+    }
     return this.u64[layout.ADDRESS >> 3];
   }
-  set operandAddress(va: bigint) {
-    this.u64[layout.ADDRESS >> 3] = va;
+
+  /** `ADDRESS` holds an offset: makes it the linear address; throws if the segment does not permit the access. */
+  checkOffset({ segment, size, access }: UncheckedAccess): void {
+    const at = layout.ADDRESS >> 3;
+    this.u64[at] = segmentAddress(this, segment, this.u64[at], size, access);
   }
 
   get instructionCount(): number {

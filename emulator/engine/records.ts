@@ -36,6 +36,8 @@ export const enum AddressField {
   SIZE = Field.TARGET,
   /** u16: 1 if the access writes. */
   WRITE = Field.COUNT,
+  /** u8: 1 if a pending x87 exception is taken before the segment is looked at. */
+  WAITS = Field.REGISTER_2,
 }
 
 /** Records of handlers out of line. A vector or MMX register is named by its number instead of a slot. */
