@@ -13,6 +13,8 @@ export const READ_ONLY_FROM = 0x2000;
 export const LOW_WINDOW = 0x8000;
 /** HLT surrounds the code of a case: at CPL 3 it raises #GP(0), which ends the case. */
 export const FILLER = 0xf4;
+/** NOP, which lies in front of the code: the emulator begins a run of blocks with a single step. */
+export const LEAD_IN = 0x90;
 
 /** Bytes of a patch of the window, but for areas that instructions such as XRSTOR read. */
 export const PATCH_BYTES = 32;

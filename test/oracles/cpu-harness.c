@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-/* The addresses and sizes are also in test/oracles/case.ts. */
+/* The addresses, sizes and what surrounds the code of a case are also in test/oracles/case.ts. */
 #define CODE 0x13570000UL
 #define CODE_BYTES 0x2000UL
 #define WINDOW 0x24680000UL
@@ -24,6 +24,8 @@
 #define READ_ONLY_FROM 0x2000UL
 /* The window again, for 16-bit addresses, where the system allows it to be there. */
 #define LOW_WINDOW 0x8000UL
+#define FILLER 0xf4
+#define LEAD_IN 0x90
 
 /* What of x87, SSE and AVX state goes to and fro (test/oracles/extended-state.ts): two parts of the XSAVE area. */
 #define LEGACY_BYTES 416
@@ -166,7 +168,7 @@ static void report(greg_t *frame, const uint8_t *xsave) {
   }
 
   memcpy(bytes + result.changed_at, pattern + result.changed_at, result.changed_length);
-  memset((void *)(CODE + test.code_offset), 0xf4, test.code_length);
+  memset((void *)(CODE + test.code_offset - 1), FILLER, test.code_length + 1u);
 }
 
 /* Brings the state of the next case into the signal frame; 0 if there is none. */
@@ -181,6 +183,7 @@ static int prepare(greg_t *frame, uint8_t *xsave) {
     xsave[XSTATE_BV_AT] |= XSTATE_ALL;
   }
   for (int i = 0; i < 16; i++) frame[places[i]] = test.gpr[i];
+  *(uint8_t *)(CODE + test.code_offset - 1) = LEAD_IN;
   memcpy((void *)(CODE + test.code_offset), test.code, test.code_length);
   frame[REG_RIP] = CODE + test.code_offset;
   frame[REG_EFL] = test.rflags;
@@ -248,7 +251,7 @@ __attribute__((used)) void begin(void) {
   for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)
     system_call(SYS_rt_sigaction, signals[i], (long)&action, 0, 8, 0, 0);
   if (map(CODE, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC, -1) != CODE) leave(2);
-  memset((void *)CODE, 0xf4, CODE_BYTES);
+  memset((void *)CODE, FILLER, CODE_BYTES);
   for (uint32_t i = 0; i < WINDOW_BYTES; i++) pattern[i] = (i * 2654435761u) >> 13;
   int file = system_call(SYS_memfd_create, (long)"window", 0, 0, 0, 0, 0);
   system_call(SYS_ftruncate, file, WINDOW_BYTES, 0, 0, 0, 0);

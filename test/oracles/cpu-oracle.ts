@@ -23,19 +23,25 @@ export interface OracleOptions {
   readonly only?: string;
   /** Only these groups; all if undefined. */
   readonly groups?: ReadonlySet<Group>;
+  /** So many successive cases share their code (`GeneratorOptions.sharing`). */
+  readonly sharing?: number;
 }
 
 const BATCH = 5000;
 /** So many batches share a machine: what it has made for one immediate after the other adds up. */
 const BATCHES_OF_A_MACHINE = 20;
-/** Single steps take the same handlers as runs of blocks, and compiling takes longer than all else: one case in so many. */
+/** Single steps take the same handlers as runs of blocks: one case in so many. */
 const STEPPED_ONE_IN = 4;
+/** Compiling takes longer than all else: one piece of code in so many. */
 const COMPILED_ONE_IN = 16;
 
-function waysFor(seed: number): readonly Way[] {
-  const ways: Way[] = ['run'];
+/** `interpreted` tells that the code has not been compiled for the case before: it would not be interpreted then. */
+function waysFor(seed: number, sharing: number, interpreted: boolean): readonly Way[] {
+  const ways: Way[] = [];
+  const compiled = Math.floor(seed / sharing) % COMPILED_ONE_IN === 0;
+  if (interpreted || !compiled) ways.push('run');
   if (seed % STEPPED_ONE_IN === 0) ways.push('step');
-  if (seed % COMPILED_ONE_IN === 0) ways.push('compiled');
+  if (compiled) ways.push('compiled');
   return ways;
 }
 
@@ -47,10 +53,11 @@ export function comparedMnemonics(): readonly string[] {
 /** Compares `cases` cases; `note` hears of each batch done. */
 export function compareWithSilicon(
   silicon: Silicon,
-  { cases, seed, only, groups }: OracleOptions,
+  { cases, seed, only, groups, sharing = 1 }: OracleOptions,
   note: (done: number) => void = () => {},
 ): { mismatches: Mismatch[]; coverage: Coverage } {
-  const generator = new Generator({ only, groups, processor: Silicon.flags(), lowWindow: Silicon.allowsLowWindow() });
+  const processor = Silicon.flags();
+  const generator = new Generator({ only, groups, sharing, processor, lowWindow: Silicon.allowsLowWindow() });
   let emulated = new Emulated();
   const mismatches: Mismatch[] = [];
   const coverage = new Coverage();
@@ -66,7 +73,7 @@ export function compareWithSilicon(
         mismatches.push({ mnemonic, seed: seeds[i], ways: [], test, differences: ['the harness did not survive'] });
         return;
       }
-      const tried = waysFor(seeds[i]);
+      const tried = waysFor(seeds[i], sharing, seeds[i] % sharing === 0);
       const found = tried.map((way) => differences(test, outcomes[i], emulated.run(test, way)));
       const ways = tried.filter((_, way) => found[way].length > 0);
       if (ways.length === 0) return;

@@ -3,7 +3,7 @@ import { CPU_MODELS, type CpuModel, createMachine, Efer, Seg, type Stop } from '
 import { featureNames } from '../../emulator/cpu/cpuid';
 import { LONGEST_BLOCK } from '../../emulator/engine/code-cache';
 import type { Pc } from '../../emulator/pc';
-import { type Case, CODE, CODE_BYTES, FILLER, fits, LOW_WINDOW, type Outcome, PATTERN } from './case';
+import { type Case, CODE, CODE_BYTES, FILLER, fits, LEAD_IN, LOW_WINDOW, type Outcome, PATTERN } from './case';
 import { READ_ONLY_FROM, WINDOW, WINDOW_BYTES } from './case';
 import { EmulatedRegisters } from './emulated-registers';
 import { processorHas } from './encodings';
@@ -43,12 +43,21 @@ function comparedModel(): CpuModel {
 /** `step` executes instruction by instruction, `run` whole blocks in the interpreter, `compiled` what was made of them. */
 export type Way = 'step' | 'run' | 'compiled';
 
+/** The code that is in memory. */
+interface LoadedCode extends Pick<Case, 'codeOffset' | 'code' | 'compatibility'> {
+  /** The engine has compiled it. */
+  compiled: boolean;
+}
+
+const NOTHING: LoadedCode = { codeOffset: 1, code: new Uint8Array(), compatibility: false, compiled: false };
+
 export class Emulated {
   private readonly model = comparedModel();
   private machine = this.create();
   private registers = new EmulatedRegisters(this.machine);
   private window = this.windowBytes();
   private readonly pattern = PATTERN.subarray(0, READ_ONLY_FROM);
+  private loaded = NOTHING;
 
   private create(): Pc {
     const machine = createMachine({ memoryBytes: 4 << 20, cpu: this.model });
@@ -92,25 +101,34 @@ export class Emulated {
     return Buffer.from(bytes.buffer, bytes.byteOffset + WINDOW_PA, READ_ONLY_FROM);
   }
 
-  /** Executes one case. The processor's state is set anew, and memory is as before afterwards. */
+  /** Executes one case. The processor's state is set anew, and the window is as before afterwards. */
   run(test: Case, way: Way): Outcome {
     const { machine } = this;
-    const { memory } = machine;
-    const codeAt = CODE_PA + test.codeOffset;
-    memory.load(codeAt - 1, Uint8Array.of(NOP, ...test.code));
+    this.loadCode(test);
     if (way === 'compiled') this.heat(test);
-    // The NOP in front makes `run`, whose first instruction is always a single step, begin the case in a block.
+    // The instruction in front makes `run`, whose first instruction is always a single step, begin the case in a block.
     this.begin(test, test.codeOffset - 1);
     const stop = way === 'step' ? this.stepToException() : machine.run(RUN_BUDGET);
     const outcome = this.outcome(stop, test.extended !== undefined);
-    memory.load(codeAt - 1, new Uint8Array(test.code.length + 1).fill(FILLER));
     if (stop.reason !== 'exception') {
       // It ran away or shut down: nothing of it may reach the next case.
       this.machine = this.create();
       this.registers = new EmulatedRegisters(this.machine);
       this.window = this.windowBytes();
+      this.loaded = NOTHING;
     }
     return outcome;
+  }
+
+  /** Puts the code of a case in the place of that of the one before, unless they are the same: what was made of it stays. */
+  private loadCode({ codeOffset, code, compatibility }: Case): void {
+    const { loaded, machine } = this;
+    if (loaded.codeOffset === codeOffset && loaded.compatibility === compatibility) {
+      if (code.length === loaded.code.length && code.every((byte, i) => byte === loaded.code[i])) return;
+    }
+    machine.memory.load(CODE_PA + loaded.codeOffset - 1, new Uint8Array(loaded.code.length + 1).fill(FILLER));
+    machine.memory.load(CODE_PA + codeOffset - 1, Uint8Array.of(LEAD_IN, ...code));
+    this.loaded = { codeOffset, code, compatibility, compiled: false };
   }
 
   /** Sets the state and the window of a case, and control to `offset` from `CODE`. */
@@ -133,7 +151,9 @@ export class Emulated {
    * case, elsewhere in its page, is run once to the end, and then several times with a budget that the jump uses up.
    */
   private heat(test: Case): void {
-    const { machine } = this;
+    const { machine, loaded } = this;
+    if (loaded.compiled) return;
+    loaded.compiled = true;
     const page = test.codeOffset & ~0xfff;
     const jumpAt = page + ((test.codeOffset & 0xfff) < 0x800 ? 0xf80 : 0x40);
     const jump = Uint8Array.of(NOP, NOP, JMP_REL32, 0, 0, 0, 0);

@@ -64,7 +64,14 @@ const PRIVILEGED = [
   ...['RDMSR', 'WRMSR', 'IN', 'OUT', 'INS', 'OUTS', 'CLAC', 'STAC', 'SWAPGS', 'XSETBV', 'XSAVES', 'XRSTORS'],
 ];
 
-const COMPARED = new Set([...definitions.map(({ mnemonic }) => mnemonic), ...UNPRIVILEGED, ...PRIVILEGED]);
+/** What would reach the system this runs on, and the return from there, which AMD's processors have in compatibility mode. */
+const NOT_COMPARED = new Set(['SYSCALL', 'SYSRET']);
+
+const COMPARED = new Set(
+  [...definitions.map(({ mnemonic }) => mnemonic), ...UNPRIVILEGED, ...PRIVILEGED].filter(
+    (mnemonic) => !NOT_COMPARED.has(mnemonic),
+  ),
+);
 
 /** Names of features in /proc/cpuinfo where they are not those of the manuals in small letters. */
 const LINUX_FEATURES: Readonly<Record<string, string>> = { LZCNT: 'abm', SHA: 'sha_ni', SSE3: 'pni' };

@@ -76,6 +76,22 @@ export function keepsErrorPointers(status: number): boolean {
   return (status & ERROR_SUMMARY) !== 0;
 }
 
+/** These leave the pointers to the last instruction alone (SDM vol. 1, section 8.1.8); FWAIT is one of them. */
+const CONTROL = /^F(N?CLEX|N?INIT|LDCW|N?STCW|N?STSW|N?STENV|LDENV|N?SAVE|RSTOR|WAIT)$/;
+
+/**
+ * Whether the instruction that found an x87 exception had no operand in memory: FDP is undefined then (SDM vol. 1, section
+ * 8.1.8). Mostly it stays what it was; if the system has interrupted the case before, it is 0, for with no exception
+ * pending AMD's processors do not save it.
+ */
+export function leavesDataPointer({ instructions, extended }: Case): boolean {
+  if (!extended || keepsErrorPointers(extended.status)) return false;
+  return instructions.some(
+    ({ mnemonic, operands }) =>
+      mnemonic.startsWith('F') && !CONTROL.test(mnemonic) && operands.every(({ kind }) => kind !== 'memory'),
+  );
+}
+
 /** Bytes of the window in which some bits need not be the same. */
 export interface IgnoredMemory {
   readonly from: number;

@@ -41,23 +41,26 @@ const ALWAYS: Readonly<Record<string, number>> = {
 const SHIFTS = new Set(['SHL', 'SHR', 'SAR']);
 const ROTATES = new Set(['ROL', 'ROR', 'RCL', 'RCR']);
 const DOUBLE_SHIFTS = new Set(['SHLD', 'SHRD']);
+const COUNTED = new Set([...SHIFTS, ...ROTATES, ...DOUBLE_SHIFTS]);
 
-/** Flags that `instruction` leaves undefined, given what CL is. */
-export function undefinedFlags(instruction: Instruction, cl: number): number {
+/** Flags that `instruction` leaves undefined, given what CL is; with `undefined` CL may be anything. */
+export function undefinedFlags(instruction: Instruction, cl: number | undefined): number {
   const { mnemonic, operandSize } = instruction;
   const always = ALWAYS[mnemonic];
   if (always !== undefined) return always;
+  if (!COUNTED.has(mnemonic)) return 0;
   const count = shiftCount(instruction, cl);
-  if (count === undefined || count === 0) return 0;
+  if (count === 0) return 0;
   const notByOne = count === 1 ? 0 : OF;
   // ROL, RCL: "OF flag is defined only for 1-bit rotates"
   if (ROTATES.has(mnemonic)) return notByOne;
+  const beyond = (limit: number): boolean => count === undefined || count > limit;
   // SAL: "AF flag is undefined" for non-zero counts; "OF flag is affected only for 1-bit shifts"; "CF flag is undefined
   // for SHL and SHR instructions where the count is greater than or equal to the size (in bits) of the operand"
-  if (SHIFTS.has(mnemonic)) return AF | notByOne | (mnemonic !== 'SAR' && count >= 8 * operandSize ? CF : 0);
+  if (SHIFTS.has(mnemonic)) return AF | notByOne | (mnemonic !== 'SAR' && beyond(8 * operandSize - 1) ? CF : 0);
   // SHLD: "For shifts greater than 1 bit, the OF flag is undefined. If a shift occurs, the AF flag is undefined. If the
   // count operand is greater than the operand size, the flags are undefined."
-  return AF | notByOne | (count > 8 * operandSize ? CF | PF | ZF | SF | OF : 0);
+  return AF | notByOne | (beyond(8 * operandSize) ? CF | PF | ZF | SF | OF : 0);
 }
 
 /** Whether the register result is undefined: SHLD, "If the count is greater than the operand size, the result is undefined". */
@@ -68,10 +71,9 @@ export function undefinedResult(instruction: Instruction, cl: number): boolean {
   return mnemonic === 'BSWAP' && operandSize === 2;
 }
 
-/** The masked count of a shift or rotate; undefined for other instructions. */
-function shiftCount({ mnemonic, operands, operandSize }: Instruction, cl: number): number | undefined {
-  if (!SHIFTS.has(mnemonic) && !ROTATES.has(mnemonic) && !DOUBLE_SHIFTS.has(mnemonic)) return undefined;
+/** The masked count of a shift or rotate; undefined if it is in CL and CL is not known. */
+function shiftCount({ operands, operandSize }: Instruction, cl: number | undefined): number | undefined {
   const operand = operands.at(-1);
   const count = operand?.kind === 'immediate' ? Number(operand.value & 0xffn) : cl;
-  return count & (operandSize === 8 ? 63 : 31);
+  return count === undefined ? undefined : count & (operandSize === 8 ? 63 : 31);
 }
