@@ -248,7 +248,8 @@ export class Pc implements Machine {
     };
   }
 
-  restore({ machine, state, memory }: Snapshot): void {
+  /** `blank`: RAM holds nothing but zeros, as that of a new machine. */
+  restore({ machine, state, memory }: Snapshot, blank = false): void {
     const difference = differenceOf(this.description, machine);
     if (difference !== undefined) {
       throw new SnapshotError('other-machine', `The snapshot is of a machine with ${difference}.`);
@@ -261,7 +262,7 @@ export class Pc implements Machine {
       );
     }
     const [{ localApic, ...processor }] = state.processors;
-    restoreMemory(this.memory, memory);
+    restoreMemory(this.memory, memory, blank);
     this.requestedEnd = state.end;
     this.clock.restore(state.clock);
     restoreDevices(this.devices.shared, state.devices);

@@ -9,6 +9,6 @@ export type HostOptions = Pick<MachineOptions, 'engine' | 'interpreterCode' | 's
 export function resumeMachine(snapshot: Snapshot, host: HostOptions = {}): Pc {
   const { memoryBytes, platform } = snapshot.machine;
   const machine = createMachine({ ...host, memoryBytes, platform, cpu: modelOf(snapshot.machine) });
-  machine.restore(snapshot);
+  machine.restore(snapshot, true);
   return machine;
 }

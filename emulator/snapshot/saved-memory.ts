@@ -22,22 +22,18 @@ export function saveMemory({ bytes }: PhysicalMemory): SavedMemory {
   return { runs, chunks };
 }
 
-/** Makes RAM what it was. Writes to code are not told: whatever was derived from memory must be dropped. */
-export function restoreMemory({ bytes }: PhysicalMemory, saved: SavedMemory): void {
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  let page = 0;
-  const clearUpTo = (end: number): void => {
-    // The pages of a new machine are left untouched: the host has not allotted them yet.
-    for (; page < end; page++) {
-      if (!isZero(words, page)) bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
-    }
-  };
+/**
+ * Makes RAM what it was. `blank` RAM holds nothing but zeros: then pages that shall do so are not even looked at, and the
+ * host need not allot them. Writes to code are not told: whatever was derived from memory must be dropped.
+ */
+export function restoreMemory({ bytes }: PhysicalMemory, saved: SavedMemory, blank: boolean): void {
+  let end = 0;
   eachPiece(saved, (piece, pa) => {
-    clearUpTo(pa / PAGE_BYTES);
+    if (!blank) bytes.fill(0, end, pa);
     bytes.set(piece, pa);
-    page = (pa + piece.length) / PAGE_BYTES;
+    end = pa + piece.length;
   });
-  clearUpTo(bytes.length / PAGE_BYTES);
+  if (!blank) bytes.fill(0, end);
 }
 
 /** Whether `saved` describes memory of at most `memoryBytes`: runs in order, chunks of whole pages, as many as in the runs. */
