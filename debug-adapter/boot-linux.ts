@@ -20,6 +20,8 @@ import { bootImage } from './load-target';
 export interface LinuxBootOptions {
   /** File: bzImage or vmlinux. */
   readonly kernel: string;
+  /** Its content, if it was read already. */
+  readonly kernelBytes?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly commandLine?: string;
   /** Default 256 MiB. */
@@ -62,7 +64,7 @@ export function bootLinux(options: LinuxBootOptions): BootedLinux {
     serial,
   } = options;
   try {
-    const image = readKernelImage(readBytes(path));
+    const image = readKernelImage(options.kernelBytes ?? readBytes(path));
     const kernel = linuxKernel(image, options.entry ?? 'direct');
     const interpreterCode = builtInterpreter();
     const machine = createMachine({

@@ -20,6 +20,7 @@ export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsLoadedSourcesRequest: true,
   supportsLogPoints: true,
   supportsTerminateRequest: true,
+  supportsCancelRequest: true,
   supportsDataBreakpoints: true,
   supportsDataBreakpointBytes: true,
   supportsReadMemoryRequest: true,

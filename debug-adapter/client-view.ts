@@ -6,12 +6,14 @@ export class ClientView {
   private readonly firstColumn: number;
   readonly memoryEvents: boolean;
   readonly invalidatedEvents: boolean;
+  readonly progress: boolean;
 
   constructor(args: Partial<DebugProtocol.InitializeRequestArguments>) {
     this.firstLine = args.linesStartAt1 === false ? 0 : 1;
     this.firstColumn = args.columnsStartAt1 === false ? 0 : 1;
     this.memoryEvents = args.supportsMemoryEvent ?? false;
     this.invalidatedEvents = args.supportsInvalidatedEvent ?? false;
+    this.progress = args.supportsProgressReporting ?? false;
   }
 
   /** Lines and columns count from 1 inside the adapter. */

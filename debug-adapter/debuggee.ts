@@ -7,8 +7,10 @@ import { CodeBreakpoints } from './breakpoints/code-breakpoints';
 import { DataBreakpoints } from './breakpoints/data-breakpoints';
 import { recordInstruction, type InstructionRecord } from './effects';
 import { AdapterError, NotStoppedError } from './errors';
+import { describeExit } from './exit-status';
 import { describeShutdown, Exceptions, type ExceptionText } from './exceptions';
 import { Execution, type RunEnd, type Verdict } from './execution';
+import { describePanic, linuxEnd, type SessionEnd } from './linux/ends';
 import { Listings } from './listing';
 import { MachineBreakpoints } from './machine-breakpoints';
 import { msrSnapshot, type MsrSnapshot } from './msrs';
@@ -26,8 +28,10 @@ import { Variables } from './variables';
 /** What the session does with what happens. */
 export interface DebuggeeListener {
   stopped(body: DebugProtocol.StoppedEvent['body']): void;
-  /** The guest ended by itself; `status` is the program's exit status, undefined after a shutdown of the processor. */
-  exited(status: number | undefined): void;
+  /** The guest ended by itself. */
+  exited(end: SessionEnd): void;
+  /** The guest waits for time to pass, or for input. */
+  idle(): void;
   /** Text for the debug console. */
   log(text: string, location?: { path: string; line: number }): void;
 }
@@ -60,6 +64,7 @@ export class Debuggee {
   private ended = false;
   /** The processor has shut down: the user looks at what is left, and anything that would run it ends the session. */
   private shutDown = false;
+  private panicTold = false;
 
   constructor(
     readonly target: Target,
@@ -84,6 +89,8 @@ export class Debuggee {
       judge: (stop) => this.judge(stop),
       failed: (error) => log(`Internal error: ${error instanceof Error ? error.message : String(error)}`),
       ended: (end) => this.runEnded(end),
+      idle: () => listener.idle(),
+      given: () => this.panic(),
     });
   }
 
@@ -190,10 +197,27 @@ export class Debuggee {
     this.facts = {};
     if (this.shutDown) {
       this.ended = true;
-      setImmediate(() => this.listener.exited(undefined));
+      setImmediate(() => this.listener.exited({ text: 'The machine has shut down.' }));
       return;
     }
     this.execution.start(step);
+  }
+
+  /** A kernel that has told why it gave up is stopped once; going on is the user's choice. */
+  private panic(): SpontaneousStop | undefined {
+    const messages = this.target.linux?.messages;
+    if (!messages?.panicReported || this.panicTold) return undefined;
+    this.panicTold = true;
+    return { reason: 'kernel-panic', message: messages.panic ?? '' };
+  }
+
+  private sessionEnd(stop: SpontaneousStop): SessionEnd | undefined {
+    if (stop.reason === 'exit') {
+      // The debug-exit port makes code 2 * value + 1 of the value written, which is the program's status.
+      const status = stop.code >> 1;
+      return { status, text: describeExit(status) };
+    }
+    return this.target.linux && linuxEnd(stop, this.target.linux);
   }
 
   private judge(stop: SpontaneousStop): Verdict | undefined {
@@ -216,6 +240,9 @@ export class Debuggee {
         this.facts = { exception };
         return { hiddenExpansions };
       }
+      case 'kernel-panic':
+        this.facts = { exception: describePanic(this.target, stop.message) };
+        return { hiddenExpansions };
       case 'shutdown':
         this.facts = { exception: describeShutdown(this.target, stop.vector) };
         return { hiddenExpansions };
@@ -228,10 +255,10 @@ export class Debuggee {
     if (this.ended) return;
     this.hiddenExpansions =
       end.kind === 'step' ? end.hiddenExpansions : end.kind === 'stop' ? end.verdict.hiddenExpansions : 0;
-    if (end.kind === 'stop' && end.stop.reason === 'exit') {
+    const over = end.kind === 'stop' ? this.sessionEnd(end.stop) : undefined;
+    if (over) {
       this.ended = true;
-      // The debug-exit port makes code 2 * value + 1 of the value written, which is the program's status.
-      this.listener.exited(end.stop.code >> 1);
+      this.listener.exited(over);
       return;
     }
     if (end.kind === 'step') this.breakpoints.log(this.target.state.rip);
@@ -249,7 +276,7 @@ export class Debuggee {
 function* toEntry(target: Target): Step<StepEnd> {
   const { state, entry } = target;
   if (state.rip !== entry) {
-    yield { kind: 'run', addresses: [entry], arrived: () => true, untilUser: false };
+    yield { kind: 'run', addresses: [entry], arrived: () => target.executes(entry), untilUser: false };
   }
   return { hiddenExpansions: target.lines.expansionsStartingAt(entry) };
 }

@@ -37,6 +37,18 @@ export function disassemble(
   return instructionOffset < 0 ? [...before, ...after].slice(0, count) : after.slice(first, first + count);
 }
 
+/** The rows from `start` up to, not including, `end`. */
+export function rowsBetween(target: DisassemblyTarget, start: bigint, end: bigint): DisassembledRow[] {
+  const limits = limitsAfter([...limitsIn(target, start, end), end]);
+  const rows: DisassembledRow[] = [];
+  for (let va = start; va < end;) {
+    const row = rowAt(target, va, limits(va));
+    rows.push(row);
+    va += BigInt(Math.max(1, row.bytes.length));
+  }
+  return rows;
+}
+
 function rowsFrom(target: DisassemblyTarget, start: bigint, count: number): DisassembledRow[] {
   const rows: DisassembledRow[] = [];
   let va = start;

@@ -4,6 +4,7 @@
  */
 import { Flag, type Stop } from '../emulator';
 import type { MachineBreakpoints } from './machine-breakpoints';
+import { RealTime } from './real-time';
 import type { Demand, Met, SpontaneousStop, Step } from './stepping/demands';
 import type { StepEnd } from './stepping/line-step';
 import type { Target } from './target';
@@ -30,6 +31,10 @@ export interface ExecutionListener {
   /** Whether the user wants to stop here: breakpoint conditions, log points, exception filters. */
   judge(stop: SpontaneousStop): Verdict | undefined;
   ended(end: RunEnd): void;
+  /** The guest waits for time to pass, or for input. */
+  idle(): void;
+  /** Whether the guest has told meanwhile that it cannot go on. */
+  given(): SpontaneousStop | undefined;
 }
 
 /** Instructions per call of `Machine.run` at first; then as many as take about `RUN_MS`. */
@@ -44,16 +49,19 @@ export class Execution {
   private demand: Demand | undefined;
   private pauseRequested = false;
   private running = false;
-  /** The guest halted and waits for serial input. */
-  private asleep = false;
+  /** The guest halted: wakes it. */
+  private rouse: (() => void) | undefined;
   private disposed = false;
   private runLength = FIRST_RUN_INSTRUCTIONS;
+  private readonly realTime: RealTime;
 
   constructor(
     private readonly target: Target,
     private readonly breakpoints: MachineBreakpoints,
     private readonly listener: ExecutionListener,
-  ) {}
+  ) {
+    this.realTime = new RealTime(target.machine, (milliseconds) => this.sleep(milliseconds));
+  }
 
   get isRunning(): boolean {
     return this.running;
@@ -70,20 +78,19 @@ export class Execution {
 
   pause(): void {
     this.pauseRequested = true;
-    if (this.asleep) this.wake();
+    this.wake();
   }
 
   /** Serial input arrived: a guest that sleeps in HLT may go on. */
   wake(): void {
-    if (!this.asleep) return;
-    this.asleep = false;
-    setImmediate(() => this.guarded(() => this.slice()));
+    this.rouse?.();
   }
 
   /** Nothing runs any more after this, and `ended` is not called. */
   dispose(): void {
     this.disposed = true;
     this.setDemand(undefined);
+    this.wake();
   }
 
   private begin(): void {
@@ -113,7 +120,7 @@ export class Execution {
       if (this.demand?.kind === 'instruction') this.executeInstruction(this.demand.holdInterrupts);
       else this.run();
       // Once the run is over, no slice may be pending: the next command starts its own.
-      if (this.disposed || !this.running || this.asleep) return;
+      if (this.disposed || !this.running || this.rouse) return;
     } while (performance.now() < deadline);
     setImmediate(() => this.guarded(() => this.slice()));
   }
@@ -131,6 +138,11 @@ export class Execution {
   private run(): void {
     const start = performance.now();
     const stop = this.target.machine.run(this.runLength);
+    const given = stop.reason === 'limit' || stop.reason === 'idle' ? this.listener.given() : undefined;
+    if (given) {
+      this.stops(given);
+      return;
+    }
     if (stop.reason === 'limit') {
       const elapsed = performance.now() - start;
       const factor = elapsed < RUN_MS / 2 ? 2 : elapsed > RUN_MS * 2 ? 0.5 : 1;
@@ -150,16 +162,41 @@ export class Execution {
   }
 
   /** Ends the run if the stop matters; true if the run is over (or sleeps). */
-  private stops(stop: Stop): boolean {
+  private stops(stop: Stop | SpontaneousStop): boolean {
     if (stop.reason === 'limit') return false;
+    if (stop.reason === 'idle') {
+      this.listener.idle();
+      this.suspend(() => this.realTime.wait(stop.duration));
+      return true;
+    }
     if (stop.reason === 'halt' && this.target.state.flag(Flag.IF)) {
-      this.asleep = true;
+      this.listener.idle();
+      this.suspend(() => this.sleep());
       return true;
     }
     const verdict = this.listener.judge(stop);
     if (!verdict) return false;
     this.end({ kind: 'stop', stop, verdict });
     return true;
+  }
+
+  /** Goes on when `wait` is over. */
+  private suspend(wait: () => Promise<void>): void {
+    this.rouse = () => {};
+    void wait().then(() => {
+      this.rouse = undefined;
+      setImmediate(() => this.guarded(() => this.slice()));
+    });
+  }
+
+  /** Until somebody wakes the guest, or so many milliseconds are over. */
+  private async sleep(milliseconds?: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.rouse = resolve;
+      if (milliseconds !== undefined) timer = setTimeout(resolve, milliseconds);
+    });
+    clearTimeout(timer);
   }
 
   /** Lets the step go on to its next demand; true if it is done. */

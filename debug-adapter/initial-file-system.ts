@@ -8,8 +8,8 @@ import { AdapterError } from './errors';
 export interface InitialFileSystemOptions {
   /** An archive or disk image as the kernel takes it, or a folder that becomes an archive. */
   readonly initrd?: string;
-  /** A program that becomes /init: a static ELF executable, or an assembly source. */
-  readonly init?: string;
+  /** A program that becomes /init: a static ELF executable, or an assembly source; or the bytes of an executable. */
+  readonly init?: string | Uint8Array;
   /** A static busybox: its commands and a shell. */
   readonly busybox?: string;
 }
@@ -22,7 +22,7 @@ export function initialFileSystem({ initrd, init, busybox }: InitialFileSystemOp
   const archives = [
     ...(busybox === undefined ? [] : [busyboxInitramfs(staticProgram(busybox))]),
     ...(initrd === undefined ? [] : [archiveOf(initrd)]),
-    ...(init === undefined ? [] : [programInitramfs(staticProgram(init))]),
+    ...(init === undefined ? [] : [programInitramfs(typeof init === 'string' ? staticProgram(init) : init)]),
   ];
   if (archives.length < 2) return archives[0];
   return concatenated(archives);

@@ -1,5 +1,6 @@
 /** Checks the attributes of a launch configuration; what is wrong with them is told by name. */
-import { ENGINE_STAGES } from '../emulator';
+import { ENGINE_STAGES, PLATFORMS } from '../emulator';
+import { LINUX_ENTRIES } from './boot-linux';
 import { AdapterError, closest } from './errors';
 import type { LaunchAttributes } from './protocol';
 
@@ -16,15 +17,27 @@ const isEnvironment: Check = (value) =>
 const isNonEmpty: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : 'must be the path of an assembly source or an image';
 
+const isPath: Check = (value) =>
+  typeof value === 'string' && value !== '' ? undefined : 'must be the path of a file or folder';
+function isOneOf(choices: readonly string[]): Check {
+  return (value) =>
+    choices.some((choice) => choice === value)
+      ? undefined
+      : `must be one of ${choices.map((choice) => `"${choice}"`).join(', ')}`;
+}
+
 const CHECKS: Readonly<Record<keyof LaunchAttributes, Check>> = {
   program: isNonEmpty,
   kernel: isText,
   stopOnEntry: isFlag,
   cpu: isText,
-  engine: (value) =>
-    ENGINE_STAGES.some((stages) => stages === value)
-      ? undefined
-      : `must be one of ${ENGINE_STAGES.map((stages) => `"${stages}"`).join(', ')}`,
+  initrd: isPath,
+  busybox: isPath,
+  append: isText,
+  platform: isOneOf(PLATFORMS),
+  entry: isOneOf(LINUX_ENTRIES),
+  fastTime: isFlag,
+  engine: isOneOf(ENGINE_STAGES),
   memory: isText,
   args: isTexts,
   env: isEnvironment,
@@ -52,19 +65,17 @@ export function checkLaunchAttributes(given: object): LaunchAttributes {
     const wrong = CHECKS[name](value);
     if (wrong) throw new AdapterError(`Launch attribute "${name}" ${wrong}, not ${JSON.stringify(value)}.`);
   }
-  const attributes = Object.fromEntries(entries);
-  if (!isComplete(attributes)) {
-    throw new AdapterError('Launch attribute "program" is missing: name the assembly source or image to run.');
+  const attributes: LaunchAttributes = Object.fromEntries(entries);
+  if (attributes.program === undefined && !attributes.kernel) {
+    throw new AdapterError(
+      'Launch attribute "program" is missing: name the assembly source or image to run, or as "kernel" a Linux kernel to boot.',
+    );
   }
   return attributes;
 }
 
 function isAttribute(name: string): name is keyof LaunchAttributes {
   return Object.hasOwn(CHECKS, name);
-}
-
-function isComplete(attributes: Partial<LaunchAttributes>): attributes is LaunchAttributes {
-  return attributes.program !== undefined;
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };

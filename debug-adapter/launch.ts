@@ -2,6 +2,9 @@
 import { statSync } from 'node:fs';
 import { formatOf, readText } from './build';
 import { defaultKernel } from './default-kernel';
+import { AdapterError } from './errors';
+import { readLinuxKernel } from './linux/kernel-file';
+import { loadLinuxTarget } from './linux/load-linux';
 import { loadTarget, type LoadedTarget } from './load-target';
 import { parseMemorySize } from './launch-attributes';
 import type { LaunchAttributes } from './protocol';
@@ -9,23 +12,77 @@ import type { LaunchAttributes } from './protocol';
 /** `kernel: "none"` says the same as an empty text, for clients whose users write configurations by hand. */
 const NO_KERNEL = 'none';
 
+/** Attributes that only a Linux kernel gives meaning to. */
+const LINUX_ATTRIBUTES = ['initrd', 'busybox', 'append', 'platform', 'entry', 'fastTime'] as const;
+
+/** `bootsLinux` is called before a Linux kernel is loaded. Throws AdapterError. */
 export function launch(
   attributes: LaunchAttributes,
   serial: (byte: number) => void,
+  bootsLinux: () => void,
 ): LoadedTarget & { readSource: typeof readText } {
-  const { program, cpu, engine, memory, args, env } = attributes;
+  const { kernel } = attributes;
+  const named = kernel === undefined || kernel === '' || kernel === NO_KERNEL ? undefined : kernel;
+  const linux = named === undefined ? undefined : readLinuxKernel(named);
+  if (named === undefined || !linux) return { ...launchProgram(attributes, serial), readSource: readText };
+  bootsLinux();
+  return { ...launchLinux(attributes, named, linux, serial), readSource: readText };
+}
+
+function launchProgram(attributes: LaunchAttributes, serial: (byte: number) => void): LoadedTarget {
+  const { program, args, env } = attributes;
+  const meaningless = LINUX_ATTRIBUTES.find((name) => attributes[name] !== undefined);
+  if (meaningless !== undefined) {
+    throw new AdapterError(
+      `Launch attribute "${meaningless}" is for Linux, but ${attributes.kernel ?? 'the kernel'} is no Linux kernel. Name a bzImage (vmlinuz) or vmlinux as "kernel", or leave "${meaningless}" out.`,
+    );
+  }
+  if (program === undefined) {
+    throw new AdapterError(
+      `Launch attribute "program" is missing, and ${attributes.kernel ?? 'the kernel'} is no Linux kernel that could be booted without one.`,
+    );
+  }
   const kernel = attributes.kernel ?? (isProgram(program) ? defaultKernel(program) : NO_KERNEL);
-  const loaded = loadTarget({
+  return loadTarget({
     program,
     serial,
     ...(kernel && kernel !== NO_KERNEL ? { kernel } : {}),
-    ...(cpu === undefined ? {} : { cpu }),
-    ...(engine === undefined ? {} : { engine }),
-    ...(memory === undefined ? {} : { memoryBytes: parseMemorySize(memory) }),
+    ...machineOptions(attributes),
     ...(args ? { args } : {}),
     ...(env ? { env } : {}),
   });
-  return { ...loaded, readSource: readText };
+}
+
+function launchLinux(
+  attributes: LaunchAttributes,
+  kernel: string,
+  kernelBytes: Uint8Array,
+  serial: (byte: number) => void,
+): LoadedTarget {
+  const { program, initrd, busybox, append, platform, entry, fastTime, args, env } = attributes;
+  return loadLinuxTarget({
+    kernel,
+    kernelBytes,
+    serial,
+    ...machineOptions(attributes),
+    ...(program === undefined ? {} : { program }),
+    ...(initrd === undefined ? {} : { initrd }),
+    ...(busybox === undefined ? {} : { busybox }),
+    ...(append === undefined ? {} : { append }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(entry === undefined ? {} : { entry }),
+    ...(fastTime === undefined ? {} : { fastTime }),
+    ...(args ? { args } : {}),
+    ...(env ? { env } : {}),
+  });
+}
+
+function machineOptions({ cpu, engine, memory }: LaunchAttributes) {
+  return {
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(memory === undefined ? {} : { memoryBytes: parseMemorySize(memory) }),
+  };
 }
 
 /** A flat image and a folder of sources, which is a kernel, run on the bare machine. */

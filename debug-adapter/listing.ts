@@ -1,26 +1,15 @@
 /** The generated listings of a session's images, by the path under which clients know them. */
 import { statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { imageListing, type Listing } from '../toolchain';
 import { AdapterError } from './errors';
 import type { Image } from './image';
+import { CodeListings } from './linux/code-listings';
+import { type ImageListing, listingUri } from './listing-document';
 import { hex } from './memory';
-import { LISTING_SCHEME, type ListingArguments, type ListingResponse } from './protocol';
+import type { ListingArguments, ListingResponse } from './protocol';
 import { location } from './references';
 import type { Target } from './target';
-
-/** A listing with its place in the client's world. */
-export interface ImageListing {
-  readonly image: Image;
-  /** `ringside-listing:<path of the image>.lst`; what a `Source.path` of it is. */
-  readonly path: string;
-  readonly name: string;
-}
-
-function listingPath(image: Image): string {
-  return `${LISTING_SCHEME}:${pathToFileURL(image.path).pathname}.lst`;
-}
 
 /** Makes the listing of an image; its source lines come from the files named in the line table. */
 export function makeListing(
@@ -41,36 +30,59 @@ function nearPath(folder: string, file: string): string {
 
 export class Listings {
   private readonly entries: readonly ImageListing[];
+  /** A Linux kernel is listed by parts. */
+  private readonly parts: CodeListings | undefined;
 
   constructor(private readonly target: Target) {
+    const linux = target.linux && target.images.find(({ role }) => role === 'kernel');
+    this.parts = linux && new CodeListings(target, linux);
     this.entries = target.images
-      .filter(({ elf }) => elf !== undefined)
-      .map((image) => ({ image, path: listingPath(image), name: `${basename(image.path)}.lst` }));
+      .filter((image) => image.elf !== undefined && image !== linux)
+      .map((image) => ({
+        image,
+        path: listingUri(image.path),
+        name: `${basename(image.path)}.lst`,
+        get listing() {
+          return image.listing;
+        },
+      }));
   }
 
   get all(): readonly ImageListing[] {
-    return this.entries;
+    return [...this.entries, ...(this.parts?.all ?? [])];
   }
 
   byPath(path: string): ImageListing | undefined {
-    return this.entries.find(
+    const whole = this.entries.find(
       (entry) => entry.path === path || decodeURIComponent(entry.path) === decodeURIComponent(path),
     );
+    return whole ?? this.parts?.byPath(path);
   }
 
   /** The listing and line that show the code at `va`. */
   lineOf(va: bigint): { readonly entry: ImageListing; readonly line: number } | undefined {
     for (const entry of this.entries) {
-      const line = entry.image.listing?.lineOf(va);
+      const line = entry.listing?.lineOf(va);
       if (line !== undefined) return { entry, line };
     }
-    return undefined;
+    return this.parts?.lineOf(va);
+  }
+
+  /** Of a Linux kernel the code around RIP, or the entry of system calls while RIP is elsewhere. */
+  private ofImage(role: Image['role']): ImageListing | undefined {
+    const { state, symbols, images } = this.target;
+    const whole = this.entries.find(({ image }) => image.role === role);
+    if (whole || !this.parts) return whole;
+    const kernel = images.find((image) => image.role === 'kernel');
+    if (role === 'program' && images.length > 1) return undefined;
+    const va = state.cpl === 0 && kernel ? state.rip : symbols.named('entry_SYSCALL_64')?.value;
+    return va === undefined ? undefined : this.parts.lineOf(va)?.entry;
   }
 
   /** `ringside/listing`. */
   response({ image = 'program', path }: ListingArguments): ListingResponse {
-    const entry = path === undefined ? this.entries.find((each) => each.image.role === image) : this.byPath(path);
-    const listing = entry?.image.listing;
+    const entry = path === undefined ? this.ofImage(image) : this.byPath(path);
+    const listing = entry?.listing;
     if (!entry || !listing) {
       const wanted = path ?? `the ${image}`;
       throw new AdapterError(`There is no listing of ${wanted}: only ELF images of this session have one.`);

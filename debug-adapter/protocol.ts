@@ -6,22 +6,41 @@
  * All requests concern the state at the current stop. While the guest runs they fail with "notStopped", as DAP defines.
  */
 
-import type { EngineStages } from '../emulator';
+import type { EngineStages, Platform } from '../emulator';
+import type { LinuxEntry } from './boot-linux';
 
 /** A value of up to 64 bits, such as "0xffffffff81000000". */
 export type Hex = `0x${string}`;
 
 /** The attributes of a launch configuration of type `ringside` (documented for the user in package.json). */
 export interface LaunchAttributes {
-  /** Guest program: an assembly source (.S, .s, .asm), an ELF executable or a flat image; an absolute path. */
-  program: string;
   /**
-   * Kernel the program runs on: an assembly source, or a folder that holds one `kernel.S`, or an ELF image. An empty
-   * string: no kernel, the program itself is the image. Default: the folder `kernel` beside or above the program, else
-   * the sample kernel that ships with Ringside; a flat image runs without one.
+   * Guest program: an assembly source (.S, .s, .asm), an ELF executable or a flat image; an absolute path. On a Linux
+   * kernel it is the first process, and may be left out.
+   */
+  program?: string;
+  /**
+   * Kernel the program runs on: an assembly source, or a folder that holds one `kernel.S`, or an ELF image, or a Linux
+   * kernel (bzImage or vmlinux). An empty string: no kernel, the program itself is the image. Default: the folder
+   * `kernel` beside or above the program, else the sample kernel that ships with Ringside; a flat image runs without one.
    */
   kernel?: string;
-  /** Stop at the program's first instruction in ring 3; default true. */
+  /** Linux: initial RAM disk, a file or a folder that becomes one. */
+  initrd?: string;
+  /** Linux: a static busybox for the initial RAM disk, with its commands and a shell. */
+  busybox?: string;
+  /** Linux: the kernel command line; `console=ttyS0` comes before it unless it names a console. */
+  append?: string;
+  /** Linux: the devices of the machine; default `legacy`. */
+  platform?: Platform;
+  /** Linux: how a bzImage is entered; default `direct`. */
+  entry?: LinuxEntry;
+  /** Linux: skip the time in which the guest idles; default false, the guest keeps step with real time. */
+  fastTime?: boolean;
+  /**
+   * Stop at the program's first instruction in ring 3, which is the default; without a program at the kernel's first
+   * instruction, which is not.
+   */
   stopOnEntry?: boolean;
   /** Name of a CPUID model. */
   cpu?: string;

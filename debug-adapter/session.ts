@@ -8,10 +8,11 @@ import { Debuggee } from './debuggee';
 import { disassembleRequest } from './disassemble-request';
 import { dataBreakpointInfo } from './breakpoints/data-breakpoints';
 import { AdapterError, NotStoppedError } from './errors';
-import { describeExit } from './exit-status';
 import { completeExpression, evaluateExpression, setExpression } from './evaluate';
 import { checkLaunchAttributes } from './launch-attributes';
 import { launch } from './launch';
+import { BootProgress } from './linux/boot-progress';
+import type { SessionEnd } from './linux/ends';
 import { hex, readMemory, writeMemory } from './memory';
 import { msrsResponse, writeMsrValue } from './msrs';
 import type { CustomEvents, CustomRequests, LaunchAttributes, SerialData } from './protocol';
@@ -32,6 +33,8 @@ export class RingsideSession extends DebugSession {
   private configured = false;
   /** DAP `noDebug`: run the program, stop nowhere. */
   private noDebug = false;
+  private progress: BootProgress | undefined;
+  private nextProgress = 1;
   private nextBreakpointId = 1;
   /** While a set request is replayed: the ids the client knows its breakpoints by. */
   private knownBreakpointIds: number[] = [];
@@ -46,6 +49,7 @@ export class RingsideSession extends DebugSession {
     configurationDone: () => this.configurationDone(),
     restart: (args: DebugProtocol.RestartArguments) => this.restart(args),
     terminate: () => this.end(),
+    cancel: (args: DebugProtocol.CancelArguments) => this.cancel(args),
     disconnect: () => this.leave(),
     threads: () => ({ threads: [{ id: THREAD_ID, name: 'CPU 0' }] }),
     continue: () => this.run((debuggee) => debuggee.continue(), { allThreadsContinued: true }),
@@ -157,7 +161,9 @@ export class RingsideSession extends DebugSession {
   }
 
   private boot(attributes: LaunchAttributes): void {
-    const { target, warnings, readSource } = launch(attributes, this.serial.write);
+    this.progress?.end();
+    const { target, warnings, readSource } = this.load(attributes);
+    this.progress?.watch(target);
     for (const warning of warnings) this.sendEvent(new OutputEvent(`${warning}\n`, 'console'));
     this.debuggee?.dispose();
     this.debuggee = new Debuggee(
@@ -165,7 +171,8 @@ export class RingsideSession extends DebugSession {
       { intoInterrupts: attributes.stepIntoInterrupts ?? false },
       {
         stopped: (body) => this.stoppedNow(body),
-        exited: (status) => this.exited(status),
+        exited: (end) => this.exited(end),
+        idle: () => this.idle(),
         log: (text, location) => this.log(text, location),
       },
       () => this.knownBreakpointIds.shift() ?? this.nextBreakpointId++,
@@ -173,9 +180,18 @@ export class RingsideSession extends DebugSession {
     );
   }
 
+  private load(attributes: LaunchAttributes): ReturnType<typeof launch> {
+    try {
+      return launch(attributes, this.serial.write, () => this.beginProgress());
+    } catch (error) {
+      this.progress?.end();
+      throw error;
+    }
+  }
+
   private configurationDone(): undefined {
     this.configured = true;
-    this.ready.start(!this.noDebug && (this.attributes?.stopOnEntry ?? true));
+    this.ready.start(!this.noDebug && (this.attributes?.stopOnEntry ?? this.attributes?.program !== undefined));
     return undefined;
   }
 
@@ -193,13 +209,33 @@ export class RingsideSession extends DebugSession {
     if (this.configured) this.configurationDone();
   }
 
+  private beginProgress(): void {
+    if (!this.client.progress) return;
+    this.progress = new BootProgress(`boot-${this.nextProgress++}`, (event) => this.sendEvent(event));
+    this.progress.begin(this.attributes?.kernel ?? '');
+  }
+
+  /** DAP `cancel`: of what can be cancelled there is only the boot, without which the session has no purpose. */
+  private cancel({ progressId }: DebugProtocol.CancelArguments): undefined {
+    if (progressId !== undefined && this.progress?.id === progressId) return this.end();
+    return undefined;
+  }
+
+  /** Nothing will come for a while: what the guest has written, such as the echo of a key, is due now. */
+  private idle(): void {
+    this.serial.flush();
+    this.progress?.idle();
+  }
+
   private end(): undefined {
+    this.progress?.end();
     this.debuggee?.dispose();
     this.sendEvent(new TerminatedEvent());
     return undefined;
   }
 
   private leave(): undefined {
+    this.progress?.end();
     this.debuggee?.dispose();
     return undefined;
   }
@@ -307,13 +343,14 @@ export class RingsideSession extends DebugSession {
   }
 
   private stoppedNow(body: DebugProtocol.StoppedEvent['body']): void {
+    this.progress?.end();
     this.serial.flush();
     this.sendEvent(new Event('stopped', body));
   }
 
-  private exited(status: number | undefined): void {
+  private exited({ status, text }: SessionEnd): void {
+    this.progress?.end();
     this.serial.flush();
-    const text = status === undefined ? 'The machine has shut down.' : describeExit(status);
     this.sendEvent(new OutputEvent(`${text}\n`, 'console'));
     if (status !== undefined) this.sendEvent(new Event('exited', { exitCode: status }));
     this.sendEvent(new TerminatedEvent());

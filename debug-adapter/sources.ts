@@ -28,7 +28,7 @@ export class Sources {
   text({ source }: DebugProtocol.SourceArguments): DebugProtocol.SourceResponse['body'] {
     const path = source?.path ?? '';
     const listing = this.listings.byPath(path);
-    const content = listing ? listing.image.listing?.text : this.fileText(path);
+    const content = listing ? listing.listing?.text : this.fileText(path);
     if (content === undefined)
       throw new AdapterError(`There is no source ${path || '(no path given)'} in this session.`);
     return { content, mimeType: listing ? 'text/x-ringside-listing' : 'text/x-asm' };

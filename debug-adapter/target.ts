@@ -2,6 +2,8 @@ import type { Machine } from '../emulator';
 import type { DisassemblyTarget } from './disassembly';
 import { codeRanges, imageBytes, type Image } from './image';
 import { instructionFacts, MAX_INSTRUCTION_BYTES, type Bitness, type InstructionFacts } from './instructions';
+import type { LinuxGuest } from './linux/guest';
+import { KernelLines } from './linux/kernel-lines';
 import { LineTable } from './symbols/lines';
 import { SymbolTable } from './symbols/symbols';
 import { Unwinder, type UnwindTarget } from './symbols/unwind';
@@ -11,25 +13,38 @@ const ANCHOR_REACH = 4096n;
 
 /** A machine with the images on it and all that is known of them: what a session debugs. */
 export class Target implements UnwindTarget, DisassemblyTarget {
-  readonly symbols: SymbolTable;
   readonly lines: LineTable;
   readonly unwinder: Unwinder;
+  private symbolTable: SymbolTable | undefined;
 
   constructor(
     readonly machine: Machine,
     readonly images: readonly Image[],
     /** Where the program begins: its first instruction in ring 3, or without a kernel the image's entry. */
     readonly entry: bigint,
+    /** If the kernel is Linux. */
+    readonly linux?: LinuxGuest,
   ) {
-    this.symbols = new SymbolTable(images.flatMap(({ elf }) => elf ?? []));
     const described = images.filter(({ debugInfo }) => debugInfo !== undefined);
+    const isLarge = ({ role }: Image): boolean => linux !== undefined && role === 'kernel';
+    const indexed = described.filter((image) => !isLarge(image));
     this.lines = new LineTable(
-      described.flatMap(({ debugInfo }) => debugInfo ?? []),
-      described.flatMap(codeRanges),
+      indexed.flatMap(({ debugInfo }) => debugInfo ?? []),
+      indexed.flatMap(codeRanges),
       (va) => this.symbols.nextAfter(va),
+      described.filter(isLarge).flatMap(({ debugInfo }) => (debugInfo ? new KernelLines(debugInfo) : [])),
     );
     const entries = images.flatMap(({ elf }) => (elf ? [elf.entry] : []));
-    this.unwinder = new Unwinder(this, this.symbols, new Set([entry, ...entries]));
+    const functions = {
+      functionAt: (va: bigint) => this.symbols.functionAt(va),
+      named: (name: string) => this.symbols.named(name),
+    };
+    this.unwinder = new Unwinder(this, functions, new Set([entry, ...entries]));
+  }
+
+  /** Read when first asked for: a Linux kernel has a hundred thousand. */
+  get symbols(): SymbolTable {
+    return (this.symbolTable ??= new SymbolTable(this.images.flatMap(({ elf }) => elf ?? [])));
   }
 
   get state(): Machine['state'] {
@@ -44,6 +59,18 @@ export class Target implements UnwindTarget, DisassemblyTarget {
   writeLinear(va: bigint, data: Uint8Array): number {
     this.unwinder.codeChanged();
     return this.machine.writeLinear(BigInt.asUintN(64, va), data);
+  }
+
+  /**
+   * Whether the code at `va` is that of this session. Under Linux every process has its own code at the addresses of a
+   * program: only where ring 3 executes the program's very bytes is it the program.
+   */
+  executes(va: bigint): boolean {
+    const program = this.linux && this.images.find(({ role }) => role === 'program');
+    const expected = program ? imageBytes(program, va, MAX_INSTRUCTION_BYTES) : new Uint8Array();
+    if (expected.length === 0) return true;
+    const actual = this.readLinear(va, expected.length);
+    return this.state.cpl === 3 && expected.every((byte, index) => byte === actual[index]);
   }
 
   readCode(va: bigint, length: number): Uint8Array {
@@ -73,9 +100,12 @@ export class Target implements UnwindTarget, DisassemblyTarget {
   }
 
   knownStarts(from: bigint, to: bigint): bigint[] {
-    const symbols = this.symbols.all.filter(({ value }) => value >= from && value < to).map(({ value }) => value);
     const { rip } = this.state;
-    return [...symbols, ...this.lines.startsBetween(from, to), ...(rip >= from && rip < to ? [rip] : [])];
+    return [
+      ...this.symbols.startsBetween(from, to),
+      ...this.lines.startsBetween(from, to),
+      ...(rip >= from && rip < to ? [rip] : []),
+    ];
   }
 
   anchorBefore(va: bigint): bigint | undefined {

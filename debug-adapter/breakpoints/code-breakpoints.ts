@@ -66,13 +66,14 @@ export class CodeBreakpoints {
 
   /** Lines of a source or listing that can hold a breakpoint (DAP `breakpointLocations`). */
   locations(path: string, first: number, last: number): number[] {
-    const listing = this.listings.byPath(path)?.image.listing;
+    const listing = this.listings.byPath(path)?.listing;
     if (!listing) return this.target.lines.linesWithCode(path, first, last);
     return listing.instructions.map(({ line }) => line).filter((line) => line >= first && line <= last);
   }
 
   /** The machine stopped at `va`: which breakpoints the user wants to stop at; undefined if none. */
   hit(va: bigint): HitVerdict | undefined {
+    if (!this.target.executes(va)) return undefined;
     const here = [...this.groups.values()].flat().filter(({ addresses }) => addresses.includes(va));
     const stopping = here.filter((breakpoint) => this.stops(breakpoint));
     if (stopping.length === 0) return undefined;
@@ -171,7 +172,7 @@ export class CodeBreakpoints {
   }
 
   private resolveLine(path: string, wanted: number): { line: number; addresses: readonly bigint[] } | undefined {
-    const listing = this.listings.byPath(path)?.image.listing;
+    const listing = this.listings.byPath(path)?.listing;
     if (listing) {
       const row = listing.instructionAt(wanted);
       return row && { line: row.line, addresses: [row.address] };

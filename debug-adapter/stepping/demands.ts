@@ -22,5 +22,6 @@ export interface Met {
 
 export type Step<Result> = Generator<Demand, Result, Met>;
 
-/** The machine stopped by itself, not because a step was done. */
-export type SpontaneousStop = Exclude<Stop, { reason: 'limit' }>;
+/** The machine stopped by itself, not because a step was done; or the guest has told that it cannot go on. */
+export type SpontaneousStop =
+  Exclude<Stop, { reason: 'limit' | 'idle' }> | { readonly reason: 'kernel-panic'; readonly message: string };

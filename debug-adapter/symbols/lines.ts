@@ -24,6 +24,14 @@ interface LineCode {
 
 type LineIndex = Map<string, Map<number, LineCode>>;
 
+/** Line information of an image that answers by itself, because it is too large to be indexed as a whole. */
+export interface LineSource {
+  at(va: bigint): CodeLocation | undefined;
+  readonly files: readonly string[];
+  addresses(path: string, line: number): readonly bigint[];
+  linesWithCode(path: string, first: number, last: number): number[];
+}
+
 /** Line information of all images: an address's line and macro expansions, and the addresses of a line. */
 export class LineTable {
   private cachedIndex: LineIndex | undefined;
@@ -34,12 +42,17 @@ export class LineTable {
     private readonly images: readonly DebugInfo[],
     private readonly code: readonly CodeRange[],
     private readonly nextStart: (va: bigint) => bigint | undefined,
+    private readonly others: readonly LineSource[] = [],
   ) {}
 
   /** The line the instruction at `va` comes from; inside macros that of the body. */
   at(va: bigint): CodeLocation | undefined {
     for (const image of this.images) {
       const found = image.locate(va);
+      if (found) return found;
+    }
+    for (const other of this.others) {
+      const found = other.at(va);
       if (found) return found;
     }
     return undefined;
@@ -54,12 +67,14 @@ export class LineTable {
 
   /** Files that have code, as absolute paths. */
   get files(): string[] {
-    return [...this.index.keys()];
+    return [...this.index.keys(), ...this.others.flatMap(({ files }) => files)];
   }
 
   /** Addresses at which the code of `line` (or of a macro called there) begins, in every expansion. */
   addresses(path: string, line: number): readonly bigint[] {
-    return this.index.get(resolve(path))?.get(line)?.addresses ?? [];
+    const indexed = this.index.get(resolve(path));
+    if (indexed) return indexed.get(line)?.addresses ?? [];
+    return this.others.flatMap((other) => other.addresses(path, line));
   }
 
   /** Whether code of `line` begins in several columns, so that the line alone does not tell the statement. */
@@ -75,12 +90,12 @@ export class LineTable {
 
   /** Lines of `path` from `first` to `last` that have code, ascending. */
   linesWithCode(path: string, first: number, last: number): number[] {
-    return [...(this.index.get(resolve(path))?.keys() ?? [])]
-      .filter((line) => line >= first && line <= last)
-      .sort((a, b) => a - b);
+    const indexed = this.index.get(resolve(path));
+    if (!indexed) return this.others.flatMap((other) => other.linesWithCode(path, first, last));
+    return [...indexed.keys()].filter((line) => line >= first && line <= last).sort((a, b) => a - b);
   }
 
-  /** Starts of rows with `from <= va < to`: known instruction boundaries. */
+  /** Starts of rows with `from <= va < to`: known instruction boundaries. Linux, which rewrites its code, knows none. */
   startsBetween(from: bigint, to: bigint): bigint[] {
     void this.index;
     return this.cachedStarts.filter((va) => va >= from && va < to);

@@ -94,11 +94,13 @@ function initialState(kind: EntryKind): MutableState {
 
 /**
  * The state before each instruction reachable from the entry points without following calls. `read` gives the code's
- * bytes, fewer than asked where nothing is mapped. Only 64-bit code is understood.
+ * bytes, fewer than asked where nothing is mapped. Only 64-bit code is understood. Nothing goes on to `end` but by a jump:
+ * a function whose last instruction is a call ends with one that does not return.
  */
 export function analyseStack(
   entries: readonly EntryPoint[],
   read: (va: bigint, length: number) => Uint8Array,
+  end?: bigint,
 ): ReadonlyMap<bigint, AbstractState> {
   const states = new Map<bigint, MutableState>();
   const pending: bigint[] = [];
@@ -119,7 +121,7 @@ export function analyseStack(
       const state = copy(before);
       decode(read(va, 15), va, 64, (instruction) => {
         const next = transfer(instruction, state, factory);
-        for (const target of next) reach(target, state);
+        for (const target of next) if (target !== end || target !== instruction.nextIP) reach(target, state);
       });
     }
   } finally {

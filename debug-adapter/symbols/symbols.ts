@@ -116,6 +116,17 @@ export class SymbolTable {
     return found.offset === 0 ? found.symbol.name : `${found.symbol.name}+0x${found.offset.toString(16)}`;
   }
 
+  /** Addresses with `from <= va < to` that have a symbol, ascending. */
+  startsBetween(from: bigint, to: bigint): bigint[] {
+    const found: bigint[] = [];
+    for (let index = upperBound(this.byAddress, from - 1n); index < this.byAddress.length; index++) {
+      const { value } = this.byAddress[index];
+      if (value >= to) break;
+      found.push(value);
+    }
+    return found;
+  }
+
   /** Address of the first symbol after `va`, or undefined. */
   nextAfter(va: bigint): bigint | undefined {
     return this.byAddress[upperBound(this.byAddress, va)]?.value;

@@ -1,5 +1,6 @@
 /** The chain of frames from the current instruction outwards, from ring 0 into ring 3. */
 import { isCanonical, type CpuState } from '../../emulator';
+import type { Symbol } from '../../toolchain';
 import { GENERAL_NAMES } from '../registers';
 import { kernelEntryGroups } from './kernel-entries';
 import {
@@ -79,7 +80,7 @@ export class Unwinder {
 
   constructor(
     private readonly target: UnwindTarget,
-    private readonly symbols: SymbolTable,
+    private readonly symbols: Pick<SymbolTable, 'functionAt' | 'named'>,
     /** Functions nothing calls, such as a program's _start: unwinding ends there. */
     private readonly outermost: ReadonlySet<bigint>,
   ) {}
@@ -122,9 +123,9 @@ export class Unwinder {
       const interrupted = entry && this.leaveEntry(frame, entry);
       if (interrupted) return interrupted;
     }
-    const start = this.symbols.functionAt(frame.rip)?.symbol.value;
-    if (start !== undefined && !this.outermost.has(start) && this.target.bitness(frame.rip) === 64) {
-      const called = this.leaveFunction(frame, start);
+    const symbol = this.functionAround(frame.rip);
+    if (symbol && !this.outermost.has(symbol.value) && this.target.bitness(frame.rip) === 64) {
+      const called = this.leaveFunction(frame, symbol);
       if (called) return called;
     }
     return frame.ring === 0 ? this.fromTaskState(frame) : undefined;
@@ -183,11 +184,22 @@ export class Unwinder {
     }
   }
 
-  private leaveFunction(frame: Frame, start: bigint): Pick<UnwoundFrame, 'ring' | 'kind' | 'registers'> | undefined {
+  /** The function `va` belongs to: what compilers move out of it as unlikely is reached from its start alone. */
+  private functionAround(va: bigint): Symbol | undefined {
+    const symbol = this.symbols.functionAt(va)?.symbol;
+    const [whole, ofPart] = /^(.*)\.cold(?:\.\d+)?$/.exec(symbol?.name ?? '') ?? [];
+    return (whole === undefined ? undefined : this.symbols.named(ofPart)) ?? symbol;
+  }
+
+  private leaveFunction(
+    frame: Frame,
+    { value: start, size }: Symbol,
+  ): Pick<UnwoundFrame, 'ring' | 'kind' | 'registers'> | undefined {
     let states = this.functions.get(start);
     if (!states) {
       const entry: EntryPoint = { va: start, kind: 'call' };
-      states = analyseStack([entry], (va, length) => this.target.readCode(va, length));
+      const end = size > 0n ? start + size : undefined;
+      states = analyseStack([entry], (va, length) => this.target.readCode(va, length), end);
       this.functions.set(start, states);
     }
     const state = states.get(frame.rip);
@@ -279,14 +291,18 @@ export function readWord(target: Pick<UnwindTarget, 'readLinear'>, va: bigint): 
   return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
 }
 
+/** Sizes of a task's stack in Linux, which is aligned to its size: THREAD_SIZE without and with KASAN. */
+const STACK_SIZES = [1n << 14n, 1n << 15n];
+
 /**
- * Address of the pt_regs at the top of a stack the TSS names (sp1, which Linux keeps the task's stack top in, then sp0),
- * if RSP is below it on that stack and the frame holds user selectors. SDM vol. 3, figure 8-11.
+ * Address of the pt_regs at the top of a stack the TSS names (sp1, which Linux kept the task's stack top in, then sp0), or
+ * of the task's stack RSP is on, if RSP is below it on that stack and the frame holds user selectors. SDM vol. 3, figure
+ * 8-11.
  */
 export function taskPtRegs(target: UnwindTarget, rsp: bigint | undefined): bigint | undefined {
   if (rsp === undefined) return undefined;
-  for (const offset of [12n, 4n]) {
-    const top = readWord(target, target.state.tr.base + offset);
+  const named = [12n, 4n].map((offset) => readWord(target, target.state.tr.base + offset));
+  for (const top of [...named, ...STACK_SIZES.map((size) => (rsp | (size - 1n)) + 1n)]) {
     if (top === undefined || top === 0n) continue;
     const base = top - BigInt(PT_REGS_BYTES);
     if (rsp > base || base - rsp > 0x8000n) continue;

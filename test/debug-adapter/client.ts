@@ -83,6 +83,7 @@ interface Requests {
   stepIn: [object, undefined];
   stepOut: [object, undefined];
   pause: [object, undefined];
+  cancel: [DebugProtocol.CancelArguments, undefined];
   threads: [undefined, DebugProtocol.ThreadsResponse['body']];
 }
 

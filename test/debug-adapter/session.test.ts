@@ -259,7 +259,7 @@ describe('bad input', () => {
     await fails({ program: write('text.bin', 'hello') }, /is no program a kernel can start/);
     await fails({ program: write('hello.c', 'int main;\n') }, /is a text, not an image: give an assembly source/);
     await fails({ program: write('hello.elf', '\x7fELG') }, /is not an ELF file, though its name says so/);
-    await fails({ program: HELLO, kernel: write('kernel.bin', 'hello') }, /has no multiboot header/);
+    await fails({ program: HELLO, kernel: write('kernel.bin', 'hello') }, /it is no Linux kernel/);
   });
 
   it('should refuse images and machines too big', async () => {

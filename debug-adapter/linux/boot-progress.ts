@@ -1,0 +1,68 @@
+/** Tells how far a boot is (DAP `progressStart`, `progressUpdate`, `progressEnd`). */
+import { basename } from 'node:path';
+import { Event } from '@vscode/debugadapter';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Target } from '../target';
+
+const UPDATE_MS = 250;
+const LONGEST_MESSAGE = 80;
+/** What stands before the cursor when somebody is asked to type. */
+const PROMPT = /(?:[#$%>]|login:|[Pp]assword:) ?$/;
+
+/** Escape sequences, such as a shell's question where the cursor is (ECMA-48, section 5.4). */
+const TERMINAL_REQUEST = new RegExp(`${String.fromCharCode(0x1b)}\\[[0-9;?]*[@-~]`, 'g');
+
+export class BootProgress {
+  private timer: NodeJS.Timeout | undefined;
+  private target: Target | undefined;
+
+  constructor(
+    readonly id: string,
+    private readonly send: (event: Event) => void,
+  ) {}
+
+  /** Before anything is loaded: loading takes its time, too. */
+  begin(kernel: string): void {
+    const body: DebugProtocol.ProgressStartEvent['body'] = {
+      progressId: this.id,
+      title: `Booting ${basename(kernel)}`,
+      cancellable: true,
+      message: 'Loading the kernel',
+    };
+    this.send(new Event('progressStart', body));
+    this.timer = setInterval(() => this.update(), UPDATE_MS);
+  }
+
+  /** From now on this machine boots. */
+  watch(target: Target): void {
+    this.target = target;
+  }
+
+  /** The guest waits for time to pass, or for input: once a process runs, it has come up. */
+  idle(): void {
+    if (this.target?.linux?.messages.inUserspace) this.update(true);
+  }
+
+  end(): void {
+    if (this.timer === undefined) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.send(new Event('progressEnd', { progressId: this.id }));
+  }
+
+  private update(isIdle = false): void {
+    const messages = this.target?.linux?.messages;
+    if (!this.target || !messages) return;
+    if (isIdle || PROMPT.test(messages.currentLine.replace(TERMINAL_REQUEST, ''))) {
+      this.end();
+      return;
+    }
+    const millions = Math.floor(this.target.machine.instructionCount / 1e6);
+    const line = messages.lastLine.replace(/^\[[ \d.]+\] /, '').slice(0, LONGEST_MESSAGE);
+    const body: DebugProtocol.ProgressUpdateEvent['body'] = {
+      progressId: this.id,
+      message: [`${millions} million instructions`, ...(line === '' ? [] : [line])].join(' · '),
+    };
+    this.send(new Event('progressUpdate', body));
+  }
+}
