@@ -1,7 +1,7 @@
 /** Runs a machine with Linux on it, its serial console joined to the terminal, until something ends it. */
 import type { Readable } from 'node:stream';
 import { Flag, type Machine } from '../emulator';
-import { type Conversation, TextWatch } from './conversation';
+import type { Conversation } from './conversation';
 import { nextSlice, FIRST_SLICE, SerialLine } from './execution';
 
 export type LinuxEnd =
@@ -35,27 +35,48 @@ export interface LinuxConsoleOptions {
   readonly flush: () => void;
 }
 
-/** What the kernel tells of its end on the console (kernel/panic.c, kernel/reboot.c). */
+/** What the kernel tells of its end on the console (kernel/panic.c, kernel/reboot.c, arch/x86/kernel/dumpstack.c). */
 export class KernelMessages {
-  panicked = false;
+  /** Why it gave up; undefined as long as it did not. */
+  panic: string | undefined;
+  /** Where the last exception in the kernel came that it reported: `function+offset/size`. */
+  fault: string | undefined;
+  /** The call stack it reported last, innermost function first, each as `function+offset`. */
+  callTrace: readonly string[] = [];
   /** The report of a panic is complete. */
   panicReported = false;
   halted = false;
   restarting = false;
 
-  private readonly watches: readonly (readonly [TextWatch, () => void])[] = [
-    [new TextWatch('Kernel panic - not syncing'), () => (this.panicked = true)],
-    [new TextWatch('---[ end Kernel panic'), () => (this.panicReported = true)],
-    [new TextWatch('reboot: Power down'), () => (this.halted = true)],
-    [new TextWatch('reboot: System halted'), () => (this.halted = true)],
-    [new TextWatch('reboot: Restarting system'), () => (this.restarting = true)],
-  ];
+  private bytes: number[] = [];
 
   /** A byte the guest wrote. */
   see(byte: number): void {
-    for (const [watch, note] of this.watches) if (watch.see(byte)) note();
+    if (byte !== LINE_FEED) {
+      if (this.bytes.length < LONGEST_LINE) this.bytes.push(byte);
+      return;
+    }
+    const line = new TextDecoder().decode(Uint8Array.from(this.bytes)).trimEnd();
+    this.bytes = [];
+    this.panic ??= /(?<!end )Kernel panic - not syncing: (.*)/.exec(line)?.[1];
+    this.fault = /RIP: 0010:(\S+)/.exec(line)?.[1] ?? this.fault;
+    this.seeCallTrace(line);
+    if (line.includes('---[ end Kernel panic')) this.panicReported = true;
+    if (/reboot: (?:Power down|System halted)/.test(line)) this.halted = true;
+    if (line.includes('reboot: Restarting system')) this.restarting = true;
+  }
+
+  /** Functions follow the heading, one a line; a question mark is before what the kernel only found on its stack. */
+  private seeCallTrace(line: string): void {
+    if (/Call Trace:$/.test(line)) this.callTrace = [];
+    const frame = / {2}(\S+\+0x[0-9a-f]+)\/0x[0-9a-f]+/.exec(line)?.[1];
+    if (frame !== undefined) this.callTrace = [...this.callTrace, frame];
   }
 }
+
+const LINE_FEED = 0x0a;
+/** The rest of a longer line is not looked at. */
+const LONGEST_LINE = 1000;
 
 /** Nanoseconds the guest idles before the host does: shorter waits add up first, timers are not finer. */
 const LEAST_WAIT = 2_000_000;
@@ -90,9 +111,9 @@ export async function runLinux(machine: Machine, options: LinuxConsoleOptions): 
         case 'power-off':
           return stop;
         case 'reset':
-          return messages.panicked ? { reason: 'panic' } : { reason: 'reboot' };
+          return messages.panic !== undefined ? { reason: 'panic' } : { reason: 'reboot' };
         case 'shutdown':
-          if (messages.panicked) return { reason: 'panic' };
+          if (messages.panic !== undefined) return { reason: 'panic' };
           return messages.restarting ? { reason: 'reboot' } : { reason: 'triple-fault', vector: stop.vector };
         case 'idle':
           await idle.wait(stop.duration);

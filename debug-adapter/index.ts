@@ -7,6 +7,7 @@ export { mergeExpansions } from './diagnostics';
 export { AdapterError, closest } from './errors';
 export type { Image } from './image';
 export { initialFileSystem, type InitialFileSystemOptions } from './initial-file-system';
+export { kernelCallStack, kernelTarget } from './kernel-stack';
 export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';
 export { parseMemorySize } from './launch-attributes';
 export { msrRegister } from './msrs';

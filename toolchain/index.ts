@@ -43,3 +43,4 @@ export { kernelSlide } from './linux/slide';
 export { type BzImage, readBzImage } from './linux/bz-image';
 export { type CpioEntry, writeCpio } from './initramfs/cpio';
 export { busyboxInitramfs, gzipInitramfs, programInitramfs } from './initramfs/initramfs';
+export { initrdProblem } from './initramfs/recognize';

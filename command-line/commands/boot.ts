@@ -1,14 +1,15 @@
 /** `ringside boot`: a real Linux kernel, its console in the terminal. */
 import { bootLinux, initialFileSystem, LINUX_ENTRIES, type BootedLinux } from '../../debug-adapter';
 import { CPU_MODELS, ENGINE_STAGES, PLATFORMS } from '../../emulator';
+import { initrdProblem } from '../../toolchain';
 import { Conversation, unescaped } from '../conversation';
 import { ExitCode, UsageError } from '../errors';
 import { writeFile } from '../files';
-import { KernelMessages, type LinuxEnd, runLinux } from '../linux-console';
+import { KernelMessages, runLinux } from '../linux-console';
+import { describeEnd } from '../linux-end';
 import { parseOptions, type CommandDescription, type Given } from '../options';
 import { SerialOutput } from '../serial-output';
 import { checkModel, memorySizeOf } from '../target-options';
-import type { Terminal } from '../terminal';
 import { parseChoice, parseCount } from '../values';
 import type { Command } from './command';
 
@@ -103,7 +104,9 @@ export const bootCommand: Command = {
             type: (text) => machine.sendSerial(text),
           });
     const initrd = initialFileSystem(given);
-    const { machine }: BootedLinux = bootLinux({
+    const problem = initrd && initrdProblem(initrd);
+    if (problem !== undefined) terminal.error(`ringside: warning: the initial RAM disk will be of no use: ${problem}.`);
+    const { machine, vmlinux }: BootedLinux = bootLinux({
       kernel: given.kernel,
       commandLine: commandLine(given.append),
       ...(initrd === undefined ? {} : { initrd }),
@@ -133,7 +136,9 @@ export const bootCommand: Command = {
         messages,
         flush: () => output.flush(),
       });
-      return exitCode(end, terminal);
+      const { lines, code } = describeEnd(end, { machine, vmlinux, messages });
+      if (lines.length > 0) terminal.error(`ringside: ${lines.join('\n  ')}`);
+      return code;
     } finally {
       output.end();
       keyboard?.close();
@@ -166,34 +171,6 @@ function countOr(given: GivenBoot, name: 'max-instructions' | 'max-seconds', oth
 function commandLine(append: string | undefined): string {
   if (append === undefined) return 'console=ttyS0 nokaslr';
   return /(?:^|\s)console=/.test(append) ? append : `console=ttyS0 ${append}`;
-}
-
-/** Tells how it ended where the console does not. */
-function exitCode(end: LinuxEnd, terminal: Terminal): number {
-  switch (end.reason) {
-    case 'conversation':
-    case 'quit':
-    case 'power-off':
-    case 'reboot':
-      return ExitCode.SUCCESS;
-    case 'panic':
-      terminal.error('ringside: the kernel panicked; its messages above tell why.');
-      return ExitCode.GUEST_FAILURE;
-    case 'triple-fault':
-      terminal.error(`ringside: triple fault, the first of its exceptions was vector ${end.vector}.`);
-      return ExitCode.GUEST_FAILURE;
-    case 'instruction-limit':
-      terminal.error('ringside: stopped after --max-instructions.');
-      return ExitCode.INSTRUCTION_LIMIT;
-    case 'time-limit':
-      terminal.error('ringside: stopped after --max-seconds.');
-      return ExitCode.INSTRUCTION_LIMIT;
-    case 'halt':
-      terminal.error('ringside: the processor halted, and nothing is left that could wake it.');
-      return ExitCode.HALTED;
-    case 'exit':
-      return end.code & 0xff;
-  }
 }
 
 function stats(instructions: number, first: FirstPrompt | undefined): string {
