@@ -185,6 +185,33 @@ describe('Interrupts', function () {
     assert.deepEqual([word, gpr[Gpr.RBX], Number(gpr[Gpr.RCX]), dr6], [0x10, 1n, 0xffff0ff1, 0xffff0ff1]);
   });
 
+  it('an instruction breakpoint after MOV SS is disregarded', () => {
+    const source = `
+      handler:
+        inc %rbx
+        mov (%rsp), %rcx
+        iretq
+      start:
+        lea after(%rip), %rax
+        mov %rax, %dr0
+        add $1, %rax
+        mov %rax, %dr1
+        mov $0xa, %eax
+        mov %rax, %dr7
+        mov %ss, %edx
+        mov %edx, %ss
+      after:
+        nop
+        nop`;
+    const [vector, handlerBytes] = [1, 9];
+    const code = gnuAssemble(source);
+    const machine = withHandler(code, vector, 0);
+    machine.state.rip = BigInt(CODE + handlerBytes);
+    machine.run(9 + 2);
+    const { gpr } = machine.state;
+    assert.deepEqual([gpr[Gpr.RBX], gpr[Gpr.RCX]], [1n, BigInt(CODE + code.length - 1)]);
+  });
+
   it('wait for the instruction after STI and after MOV SS', function () {
     // The request is pending all the time: IRQ 0 raised by the timer in one-shot mode.
     const source = TICKING.replace(
