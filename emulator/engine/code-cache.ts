@@ -3,6 +3,7 @@ import { GuestException } from '../cpu/exceptions';
 import type { Instruction } from '../isa/instruction';
 import { PAGE_BYTES, type PhysicalMemory } from '../memory';
 import { Block, type BlockSource, type Region } from './block';
+import { CodePage } from './code-page';
 import { Builtin } from './handlers';
 import * as layout from './layout';
 import type { Lowering } from './lowering';
@@ -14,6 +15,9 @@ export const LONGEST_BLOCK = 32;
 /** Records an instruction may need: an address record, its own, and two stubs if it ends the block. */
 const RECORDS_PER_INSTRUCTION = 2;
 const STUBS = 3;
+
+/** Bytes of an instruction that may be in the page after that of its first. */
+const LONGEST_TAIL = 14;
 
 /** Where the bytes of instructions come from. Throws GuestException when an address cannot be fetched. */
 export interface CodeFetcher {
@@ -39,7 +43,7 @@ const ARENA_END = layout.RECORDS + layout.RECORD_ARENA_BYTES;
 export class CodeCache {
   private top = ARENA_START;
   private readonly byAddress = new Map<number, Block>();
-  private readonly byPage = new Map<number, Set<Block>>();
+  private readonly byPage = new Map<number, CodePage>();
   /** Block of each record; index 0 is no block. */
   private readonly blockNumber = new Int32Array(RECORD_COUNT);
   private blocks: (Block | undefined)[] = [undefined, undefined];
@@ -86,8 +90,9 @@ export class CodeCache {
     if (block.secondPage === undefined && this.memory.contains(block.pa, block.length)) block.release();
     block.alias = first;
     this.byAddress.set(key, block);
-    this.addToPage(Math.floor(pa / PAGE_BYTES), block);
-    if (block.secondPage !== undefined) this.addToPage(block.secondPage / PAGE_BYTES, block);
+    const offset = pa % PAGE_BYTES;
+    this.addToPage(Math.floor(pa / PAGE_BYTES), block, offset, Math.min(offset + block.length, PAGE_BYTES));
+    if (block.secondPage !== undefined) this.addToPage(block.secondPage / PAGE_BYTES, block, 0, LONGEST_TAIL);
     return block;
   }
 
@@ -118,15 +123,15 @@ export class CodeCache {
     return this.blockNumber[(record - layout.RECORDS) / layout.RECORD_BYTES];
   }
 
-  private addToPage(page: number, block: Block): void {
-    let blocks = this.byPage.get(page);
-    if (!blocks) {
-      blocks = new Set();
-      this.byPage.set(page, blocks);
-      this.memory.codePages[page] = 1;
-      this.listener.pageHoldsCode(page);
+  private addToPage(number: number, block: Block, start: number, end: number): void {
+    let page = this.byPage.get(number);
+    if (!page) {
+      page = new CodePage();
+      this.byPage.set(number, page);
+      this.memory.codePages[number] = 1;
+      this.listener.pageHoldsCode(number);
     }
-    blocks.add(block);
+    page.add(block, start, end);
   }
 
   private build(rip: bigint, mode: Mode, record: number, most: number): Block {
@@ -173,11 +178,14 @@ export class CodeCache {
   /** Blocks with a byte among `length` ones from `pa` on. */
   overlapping(pa: number, length: number): Block[] {
     const found: Block[] = [];
-    for (let page = Math.floor(pa / PAGE_BYTES); page * PAGE_BYTES < pa + length; page++) {
-      for (const block of this.byPage.get(page) ?? []) {
+    for (let number = Math.floor(pa / PAGE_BYTES); number * PAGE_BYTES < pa + length; number++) {
+      const page = this.byPage.get(number);
+      const start = number * PAGE_BYTES;
+      if (!page?.mayHold(Math.max(pa - start, 0), Math.min(pa + length - start, PAGE_BYTES))) continue;
+      for (const block of page.blocks) {
         // A block that crosses is dropped by any write near its end; its second page is not told apart.
-        const inSecond = block.secondPage === page * PAGE_BYTES;
-        if (inSecond ? pa < block.secondPage + 15 : pa < block.pa + block.length && block.pa < pa + length) {
+        const inSecond = block.secondPage === start;
+        if (inSecond ? pa < start + LONGEST_TAIL : pa < block.pa + block.length && block.pa < pa + length) {
           found.push(block);
         }
       }
@@ -205,11 +213,11 @@ export class CodeCache {
     this.listener.blockDropped(block.rip, block.record);
   }
 
-  private removeFromPage(page: number, block: Block): void {
-    const blocks = this.byPage.get(page);
-    if (!blocks?.delete(block) || blocks.size > 0) return;
-    this.byPage.delete(page);
-    this.memory.codePages[page] = 0;
+  private removeFromPage(number: number, block: Block): void {
+    const page = this.byPage.get(number);
+    if (!page?.blocks.delete(block) || page.blocks.size > 0) return;
+    this.byPage.delete(number);
+    this.memory.codePages[number] = 0;
   }
 
   /** Forgets everything; not while generated code is running. */
@@ -234,7 +242,7 @@ export class CodeCache {
   }
 
   private dropAround(va: bigint): void {
-    for (const block of [...this.byPage.values()].flatMap((blocks) => [...blocks])) {
+    for (const block of [...this.byPage.values()].flatMap(({ blocks }) => [...blocks])) {
       const start = block.mode.codeBase + block.rip;
       if (start <= va && va < start + BigInt(block.length)) this.drop(block);
     }

@@ -138,7 +138,7 @@ export class HandlerTable {
     if (!patterns) return;
     for (const operands of definition.forms) {
       if (!FUSED_SIZES.has(operands[0].size) || !patterns.includes(operandKey(operands))) continue;
-      const plain = this.find(definition.mnemonic, operands, variants(definition)[0]);
+      const plain = this.find(definition.mnemonic, shapeCode(operands), variants(definition)[0]);
       for (const fusedCondition of CONDITIONS) {
         const number = this.push({ definition, operands, variant: variants(definition)[0], fusedCondition });
         this.fused.set((plain ?? 0) * 16 + fusedCondition, number);
@@ -151,9 +151,9 @@ export class HandlerTable {
     return Builtin.COUNT + this.handlers.length - 1;
   }
 
-  /** The handler for an instruction, or undefined if no definition has these operands. */
-  find(mnemonic: string, operands: readonly OperandRef[], variant: Variant): number | undefined {
-    const shape = this.byMnemonic.get(mnemonic)?.get(shapeCode(operands));
+  /** The handler for an instruction, or undefined if no definition has these operands, packed by `shapeCode`. */
+  find(mnemonic: string, operandShape: number, variant: Variant): number | undefined {
+    const shape = this.byMnemonic.get(mnemonic)?.get(operandShape);
     if (!shape) return undefined;
     const code = variantCode(variant, shape.definition.traits);
     const known = shape.numbers.get(code);

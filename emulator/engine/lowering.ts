@@ -2,8 +2,7 @@
 import { architecturalRoutines } from '../cpu/routines';
 import { Gpr, Seg, type GatherOperand, type Instruction, type MemoryOperand, type Operand } from '../isa/instruction';
 import { vectorUnit } from '../isa/features';
-import type { OperandRef } from '../isa/semantics/context';
-import { describedOperands, descriptionName, operandRefs, type Variant } from '../isa/semantics/definition';
+import { describedCount, descriptionName, NO_OPERANDS, operandShape, type Variant } from '../isa/semantics/definition';
 import { softwareRoutines } from '../isa/semantics/software';
 import { STRING_MNEMONICS } from '../isa/semantics/strings';
 import { DESCRIBED_IN_64_BIT_MODE } from '../isa/semantics/system';
@@ -198,8 +197,8 @@ export class Lowering {
   fuse(record: number, comparison: Instruction, condition: number): boolean {
     const fused = this.table.findFused(this.handlerOf(record), condition);
     if (fused === undefined) return false;
-    const immediate = comparison.operands.find(({ kind }) => kind === 'immediate');
-    if (immediate?.kind === 'immediate') {
+    const immediate = operandOf(comparison, 'immediate');
+    if (immediate) {
       const value = BigInt.asIntN(comparison.operandSize * 8, immediate.value);
       if (BigInt.asIntN(32, value) !== value) return false;
       this.u64[(record + Field.IMMEDIATE) >> 3] = BigInt.asUintN(32, value);
@@ -219,15 +218,13 @@ export class Lowering {
       return { record, handler: Builtin.ARCHITECTURAL, ends: true, goesOn: false };
     }
     const described = this.table.describes(mnemonic) && supported && !needsRoutine(instruction, mode);
-    const refs = described ? operandRefs(instruction) : undefined;
-    const memory = instruction.operands.find((operand) => operand.kind === 'memory');
-    const gather = instruction.operands.find((operand) => operand.kind === 'gather');
-    const variant = instructionVariant(instruction, mode);
+    const memory = operandOf(instruction, 'memory');
+    const strings = STRING_MNEMONICS.has(mnemonic);
+    const place = memory && !strings ? this.addressing(instruction, memory, mode) : undefined;
+    const shape = described ? operandShape(instruction, place?.kind ?? 'memory') : undefined;
 
-    if (refs && memory && !STRING_MNEMONICS.has(mnemonic) && refs.length > 0) {
-      const place = this.addressing(instruction, memory, next, mode);
-      const shaped = refs.map((ref): OperandRef => (ref.kind === 'memory' ? { ...ref, kind: place.kind } : ref));
-      const handler = this.table.find(descriptionName(instruction), shaped, variant);
+    if (shape !== undefined && memory && place && shape !== NO_OPERANDS) {
+      const handler = this.table.find(descriptionName(instruction), shape, instructionVariant(instruction, mode));
       if (handler !== undefined) {
         let at = record;
         if (place.computed) {
@@ -245,12 +242,13 @@ export class Lowering {
         this.operands(at, instruction);
         return this.described(at, handler);
       }
-    } else if (refs) {
-      const handler = this.table.find(descriptionName(instruction), refs, variant);
+    } else if (shape !== undefined) {
+      const handler = this.table.find(descriptionName(instruction), shape, instructionVariant(instruction, mode));
       if (handler !== undefined) {
         this.beginDescribed(record, handler);
-        if (STRING_MNEMONICS.has(mnemonic)) this.stringSource(record, instruction, mode);
+        if (strings) this.stringSource(record, instruction, mode);
         else this.operands(record, instruction);
+        const gather = operandOf(instruction, 'gather');
         if (gather) this.gather(record, instruction, gather, mode);
         if (mnemonic === 'SYSCALL') this.setReturnAddress(record, next);
         return this.described(record, handler);
@@ -283,8 +281,10 @@ export class Lowering {
   }
 
   private operands(record: number, instruction: Instruction): void {
+    const count = describedCount(instruction);
     let register = 0;
-    for (const operand of describedOperands(instruction)) {
+    for (let i = 0; i < count; i++) {
+      const operand = instruction.operands[i];
       const slot = registerField(operand);
       if (slot !== undefined) this.u8[record + REGISTER_FIELDS[register++]] = slot;
       else if (operand.kind === 'immediate') {
@@ -315,7 +315,6 @@ export class Lowering {
   private addressing(
     { mnemonic, addressSize }: Instruction,
     { base, index, segment }: MemoryOperand,
-    _next: bigint,
     mode: Mode,
   ): { kind: 'memory' | 'indexed'; computed: boolean } {
     const computed = { kind: 'memory', computed: true } as const;
@@ -412,18 +411,37 @@ export function needsRoutine(instruction: Instruction, mode: Mode): boolean {
 /** What decides the handler of `instruction` besides its operands. */
 export function instructionVariant(instruction: Instruction, mode: Mode): Variant {
   const { operandSize, addressSize, condition, repeat } = instruction;
-  const memory = instruction.operands.find((operand) => operand.kind === 'memory' || operand.kind === 'gather');
+  const memory = operandOf(instruction, 'memory') ?? operandOf(instruction, 'gather');
   let segmentation = mode.stack;
   if (STRING_MNEMONICS.has(instruction.mnemonic)) segmentation = stringSegmentation(mode, sourceSegment(instruction));
   else if (memory && mode.codeSize !== 64 && displaces(instruction)) {
     segmentation = mode.flat & mode.zeroBase & (1 << memory.segment) ? 'flat32' : 'checked';
   } else if (memory && mode.codeSize !== 64 && !usesStack(instruction.mnemonic)) segmentation = 'flat32';
-  const immediate = instruction.operands.find((operand) => operand.kind === 'immediate');
+  const immediate = operandOf(instruction, 'immediate');
   return {
-    ...{ operandSize, addressSize, condition, repeat, segmentation },
-    immediate: immediate?.kind === 'immediate' ? Number(immediate.value & 0xffn) : 0,
+    operandSize,
+    addressSize,
+    condition,
+    repeat,
+    segmentation,
+    immediate: immediate ? Number(BigInt.asUintN(8, immediate.value)) : 0,
   };
 }
+
+/** The first operand of a kind. */
+function operandOf<Kind extends Operand['kind']>(
+  { operands }: Instruction,
+  kind: Kind,
+): Extract<Operand, { kind: Kind }> | undefined {
+  // A loop: every instruction that is lowered comes here several times, and a callback each time shows in a boot.
+  for (const operand of operands) if (isOfKind(operand, kind)) return operand;
+  return undefined;
+}
+
+const isOfKind = <Kind extends Operand['kind']>(
+  operand: Operand,
+  kind: Kind,
+): operand is Extract<Operand, { kind: Kind }> => operand.kind === kind;
 
 /** Displacement of a memory operand with everything constant folded in; `next` is the following instruction's address. */
 export function foldedDisplacement(instruction: Instruction, operand: MemoryOperand, next: bigint): bigint {

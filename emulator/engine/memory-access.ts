@@ -143,6 +143,7 @@ export class MemoryAccess {
   /** Drops the blocks that a write changes; false if the writing instruction itself is in one of them. */
   private makeRoom(pa: number, size: number, record: number): boolean {
     const blocks = this.code.overlapping(pa, size);
+    if (blocks.length === 0) return true;
     const writer = this.code.owner(record);
     // Compiled code must not go on in a block that has changed: its whole region counts as the writer's.
     const own = (block: Block): boolean =>

@@ -3,8 +3,14 @@
  * its blocks; branches between them stay inside.
  */
 import type { Instruction } from '../isa/instruction';
-import type { Helpers, OperandRef } from '../isa/semantics/context';
-import { operandRefs, describedOperands, descriptionName, type Definition } from '../isa/semantics/definition';
+import type { Helpers } from '../isa/semantics/context';
+import {
+  operandRefs,
+  operandShape,
+  describedOperands,
+  descriptionName,
+  type Definition,
+} from '../isa/semantics/definition';
 import * as w from '../wasm/expression';
 import type { Value } from '../wasm/expression';
 import { FunctionBody, type Label } from '../wasm/function';
@@ -41,18 +47,14 @@ export interface RegionBlock {
 
 /** Whether compiled code carries the instruction out; what takes a routine is left to the interpreter. */
 function isCompilable(instruction: Instruction, { mode }: Block, table: HandlerTable): boolean {
-  const refs = operandRefs(instruction);
-  return refs !== undefined && !needsRoutine(instruction, mode) && find(instruction, refs, mode, table) !== undefined;
+  return !needsRoutine(instruction, mode) && find(instruction, mode, table) !== undefined;
 }
 
 /** The description of an instruction. */
-function find(
-  instruction: Instruction,
-  refs: readonly OperandRef[],
-  mode: Mode,
-  table: HandlerTable,
-): Definition | undefined {
-  const number = table.find(descriptionName(instruction), refs, instructionVariant(instruction, mode));
+function find(instruction: Instruction, mode: Mode, table: HandlerTable): Definition | undefined {
+  const shape = operandShape(instruction, 'memory');
+  if (shape === undefined) return undefined;
+  const number = table.find(descriptionName(instruction), shape, instructionVariant(instruction, mode));
   return number === undefined ? undefined : table.handler(number).definition;
 }
 
@@ -187,7 +189,7 @@ class RegionCompiler {
       const refs = operandRefs(instruction) ?? [];
       const record = block.recordOf(i);
       c.begin({ instruction, refs, operands: describedOperands(instruction), record, next }, exits);
-      const definition = find(instruction, refs, block.mode, this.imports.table);
+      const definition = find(instruction, block.mode, this.imports.table);
       if (!definition) throw new Error(`${instruction.mnemonic} has no description`);
       definition.emit(c, refs, instructionVariant(instruction, block.mode));
       this.instructions++;

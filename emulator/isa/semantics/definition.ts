@@ -89,12 +89,18 @@ const SIZE_CODE: Record<number, number> = { 1: 0, 2: 1, 4: 2, 8: 3 };
 const REPEAT_CODE = { none: 0, rep: 1, repne: 2 } as const;
 const SEGMENTATION_CODE = { flat64: 0, flat32: 1, checked: 2 } as const;
 
+/** `shapeCode` of no operands: a leading one, so that lists of different lengths differ. */
+export const NO_OPERANDS = 1;
+
+/** `shapeCode` of a list and one operand more. */
+function withOperand(code: number, kind: OperandRef['kind'], size: Size): number {
+  return (code << 6) | (KIND_CODE[kind] << 2) | (kind === 'immediate' ? 0 : SIZE_CODE[size]);
+}
+
 /** Packs operand kinds and sizes: 6 bits each. */
 export function shapeCode(operands: readonly OperandRef[]): number {
-  let code = 1; // a leading one, so that lists of different lengths differ
-  for (const { kind, size } of operands) {
-    code = (code << 6) | (KIND_CODE[kind] << 2) | (kind === 'immediate' ? 0 : SIZE_CODE[size]);
-  }
+  let code = NO_OPERANDS;
+  for (const { kind, size } of operands) code = withOperand(code, kind, size);
   return code;
 }
 
@@ -128,35 +134,83 @@ export function descriptionName({ mnemonic, operands, operandSize }: Instruction
 /** Instructions whose operands are implied by the variant: a description takes none. */
 const IMPLIED = new Set(['MOVS', 'CMPS', 'SCAS', 'LODS', 'STOS', 'NOP']);
 
+/** How many of the operands of `instruction`, from the first, its description may take. */
+export function describedCount(instruction: Instruction): number {
+  if (IMPLIED.has(instruction.mnemonic)) return 0;
+  return descriptionName(instruction) === SHIFT_BY_0 ? 1 : instruction.operands.length;
+}
+
 /**
  * The operands of `instruction` that its description takes. Branch displacements are the stage's own business; a
  * segment register is read as a 16-bit register; an operand whose memory is not accessed has the size of its partner.
  */
 export function describedOperands(instruction: Instruction): readonly Operand[] {
-  if (IMPLIED.has(instruction.mnemonic)) return [];
-  if (descriptionName(instruction) === SHIFT_BY_0) return instruction.operands.slice(0, 1);
-  return instruction.operands.filter(({ kind }) => kind !== 'relative');
+  return instruction.operands.slice(0, describedCount(instruction)).filter(({ kind }) => kind !== 'relative');
 }
 
 /** `describedOperands` as the references definitions are written with; undefined if one has no counterpart there. */
 export function operandRefs(instruction: Instruction): OperandRef[] | undefined {
   const refs: OperandRef[] = [];
   for (const operand of describedOperands(instruction)) {
-    if (operand.kind === 'register') refs.push({ kind: 'register', size: operand.size });
-    else if (operand.kind === 'segment') refs.push({ kind: 'register', size: 2 });
-    else if (operand.kind === 'immediate') refs.push({ kind: 'immediate', size: instruction.operandSize });
-    else if (operand.kind === 'xmm') refs.push({ kind: operand.size === 32 ? 'ymm' : 'xmm', size: 8 });
-    else if (operand.kind === 'mmx') refs.push({ kind: 'mmx', size: 8 });
-    else if (operand.kind === 'gather') {
-      refs.push({ kind: operand.indexSize === 32 ? 'gather256' : 'gather', size: operand.size });
-    } else if (operand.kind === 'memory' && (operand.size === 16 || operand.size === 32)) {
-      refs.push({ kind: operand.size === 32 ? 'm256' : 'm128', size: 8 });
-    } else if (operand.kind === 'memory') {
-      const accessed = SIZES_ACCESSED.has(operand.size) ? (operand.size as Size) : undefined;
-      refs.push({ kind: 'memory', size: accessed ?? UNACCESSED[instruction.mnemonic]?.(instruction) ?? 8 });
-    } else return undefined;
+    const kind = refKind(operand);
+    if (kind === undefined) return undefined;
+    refs.push({ kind, size: refSize(instruction, operand) });
   }
   return refs;
+}
+
+/**
+ * `shapeCode` of `operandRefs`, with memory operands of up to 8 bytes as `memory`; undefined if there are none. Every
+ * instruction that is lowered is asked for it, so it makes no lists.
+ */
+export function operandShape(instruction: Instruction, memory: 'memory' | 'indexed'): number | undefined {
+  const count = describedCount(instruction);
+  let code = NO_OPERANDS;
+  for (let i = 0; i < count; i++) {
+    const operand = instruction.operands[i];
+    if (operand.kind === 'relative') continue;
+    const kind = refKind(operand);
+    if (kind === undefined) return undefined;
+    code = withOperand(code, kind === 'memory' ? memory : kind, refSize(instruction, operand));
+  }
+  return code;
+}
+
+function refKind(operand: Operand): OperandRef['kind'] | undefined {
+  switch (operand.kind) {
+    case 'register':
+    case 'segment':
+      return 'register';
+    case 'immediate':
+    case 'mmx':
+      return operand.kind;
+    case 'xmm':
+      return operand.size === 32 ? 'ymm' : 'xmm';
+    case 'gather':
+      return operand.indexSize === 32 ? 'gather256' : 'gather';
+    case 'memory':
+      return operand.size === 32 ? 'm256' : operand.size === 16 ? 'm128' : 'memory';
+    default:
+      return undefined;
+  }
+}
+
+/** Vectors are taken apart in units of 8 bytes. */
+function refSize(instruction: Instruction, operand: Operand): Size {
+  switch (operand.kind) {
+    case 'register':
+    case 'gather':
+      return operand.size;
+    case 'segment':
+      return 2;
+    case 'immediate':
+      return instruction.operandSize;
+    case 'memory':
+      if (SIZES_ACCESSED.has(operand.size)) return operand.size as Size;
+      return UNACCESSED[instruction.mnemonic]?.(instruction) ?? 8;
+    default:
+      return 8;
+  }
 }
 
 const SIZES_ACCESSED = new Set<number>([1, 2, 4, 8]);
