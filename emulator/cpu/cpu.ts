@@ -12,6 +12,13 @@ import type { CpuState } from './state';
 
 /** The cached translations of the engine; architectural routines tell it what became stale (SDM vol. 3, 4.10.4). */
 export interface TranslationCache {
+  /**
+   * Physical page of a linear address (as halves, int32 or uint32) for an access of `PageAccess` bits, or -1 if that has to be
+   * found out by a walk.
+   */
+  find(vaHigh: number, vaLow: number, access: number): number;
+  /** Keeps what the last walk, for these arguments, has found. */
+  enter(vaHigh: number, vaLow: number, access: number): void;
   /** Forget all translations; with `keepGlobal` those of global pages may stay. */
   flush(keepGlobal: boolean): void;
   /** INVLPG: forget the translations of the page that holds `va`, global ones too. */

@@ -31,9 +31,12 @@ function translate(cpu: Cpu, va: bigint, access: number, nonCanonical: Vector): 
   const low = halves[0];
   const high = longMode ? halves[1] : 0;
   if (longMode && !isCanonicalHigh(cpu.state, high)) throw new GuestException(nonCanonical, 0);
+  const known = cpu.translations.find(high, low, access);
+  if (known >= 0) return known + (low & PAGE_OFFSET);
   if (!cpu.paging.walk(high, low, access)) {
     throw new GuestException(Vector.PF, cpu.paging.errorCode, (BigInt(high) << 32n) | BigInt(low));
   }
+  cpu.translations.enter(high, low, access);
   return cpu.paging.page + (low & PAGE_OFFSET);
 }
 
@@ -133,6 +136,27 @@ export function requireWritable(cpu: Cpu, va: bigint, length: number, access: nu
   else translateSplit(cpu, va, first, access | PageAccess.WRITE, nonCanonical);
 }
 
+/**
+ * `requireWritable` for up to 8 bytes; returns their physical address if they are all in one page of RAM, else -1. What is
+ * written there is to be told to `Cpu.accessed`.
+ */
+export function writableAddress(
+  cpu: Cpu,
+  va: bigint,
+  length: AccessSize,
+  access: number,
+  nonCanonical: Vector,
+): number {
+  requireAligned(cpu, va, length, access);
+  const first = bytesInPage(va);
+  if (length > first) {
+    translateSplit(cpu, va, first, access | PageAccess.WRITE, nonCanonical);
+    return -1;
+  }
+  const pa = translate(cpu, va, access | PageAccess.WRITE, nonCanonical);
+  return cpu.memory.contains(pa, length) ? pa : -1;
+}
+
 /** Accesses without alignment checking. */
 const UNCHECKED = PageAccess.IMPLICIT | PageAccess.SHADOW_STACK;
 
@@ -160,7 +184,8 @@ function readPhysical(cpu: Cpu, pa: number, size: AccessSize): bigint {
   return BigInt(size === 2 ? memory.readU16(pa) : memory.readU8(pa));
 }
 
-function writePhysical(cpu: Cpu, pa: number, size: AccessSize, value: bigint): void {
+/** Writes to RAM or a device. */
+export function writePhysical(cpu: Cpu, pa: number, size: AccessSize, value: bigint): void {
   const { memory } = cpu;
   if (!memory.contains(pa, size)) cpu.bus.writeMemory(pa, size, BigInt.asUintN(8 * size, value));
   else if (size === 8) memory.writeU64(pa, BigInt.asUintN(64, value));

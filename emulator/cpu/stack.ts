@@ -6,7 +6,15 @@ import { Gpr, Seg } from '../isa/instruction';
 import { isCanonical } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
-import { dataAccess, readLinear, requireWritable, writeLinear, type AccessSize } from './linear-memory';
+import {
+  dataAccess,
+  readLinear,
+  requireWritable,
+  writableAddress,
+  writeLinear,
+  writePhysical,
+  type AccessSize,
+} from './linear-memory';
 import { PageAccess } from './paging';
 import { withinLimit, type SegmentView } from './segmentation';
 import { AccessRights } from './state';
@@ -24,7 +32,8 @@ export interface StackOptions {
 
 export class Stack {
   pointer: bigint;
-  private readonly pending: { va: bigint; size: AccessSize; value: bigint }[] = [];
+  /** What was pushed; `pa` is where in RAM it goes, or -1. */
+  private readonly pending: { va: bigint; size: AccessSize; value: bigint; pa: number }[] = [];
 
   constructor(
     private readonly cpu: Cpu,
@@ -49,8 +58,8 @@ export class Stack {
   push(size: 2 | 4 | 8, value: bigint): void {
     const pointer = BigInt.asUintN(8 * this.options.pointerSize, this.pointer - BigInt(size));
     const va = this.linear(pointer, size);
-    requireWritable(this.cpu, va, size, this.options.access, Vector.SS);
-    this.pending.push({ va, size, value });
+    const pa = writableAddress(this.cpu, va, size, this.options.access, Vector.SS);
+    this.pending.push({ va, size, value, pa });
     this.pointer = pointer;
   }
 
@@ -61,7 +70,15 @@ export class Stack {
 
   /** Writes what was pushed. */
   commit(): void {
-    for (const { va, size, value } of this.pending) writeLinear(this.cpu, va, size, value, this.options.access);
+    const { cpu } = this;
+    for (const { va, size, value, pa } of this.pending) {
+      if (pa < 0) {
+        writeLinear(cpu, va, size, value, this.options.access);
+        continue;
+      }
+      writePhysical(cpu, pa, size, value);
+      if (!(this.options.access & PageAccess.IMPLICIT)) cpu.accessed?.(va, size, 'write');
+    }
     this.pending.length = 0;
   }
 

@@ -67,8 +67,8 @@ export class AddressSpaces {
   /** `va` as halves. */
   flushPage(vaHigh: number, vaLow: number): void {
     for (const { tlb, jumps } of this.spaces) {
-      tlb.flushPage(vaHigh, vaLow);
-      jumps.flush();
+      if (tlb.flushPage(vaHigh, vaLow)) jumps.flushPage(vaHigh, vaLow);
+      else jumps.flush();
     }
   }
 

@@ -62,6 +62,7 @@ export class ArchitecturalInstructions {
   /** Routines of instructions the CPU model has, as far as they have been used, and the units they work on. */
   private readonly routines = new Map<string, UnitRoutine>();
   private readonly i32: Int32Array;
+  private readonly u64: BigUint64Array;
   /** Shortcuts that depend on the CPU model alone. */
   private readonly ofModel: number;
 
@@ -71,7 +72,9 @@ export class ArchitecturalInstructions {
     /** Asked only once generated code is running. */
     private readonly generated: () => GeneratedCode,
   ) {
-    this.i32 = new Int32Array(processor.memory.linear.buffer, 0, 256);
+    const { buffer } = processor.memory.linear;
+    this.i32 = new Int32Array(buffer, 0, 256);
+    this.u64 = new BigUint64Array(buffer, 0, 128);
     this.ofModel = modelShortcuts(processor.model);
   }
 
@@ -120,6 +123,8 @@ export class ArchitecturalInstructions {
     const pending = this.environment.interruptPending();
     if (this.needsAttention(pending)) return 0;
     this.allowShortcuts(pending);
+    // RF, which IRET has restored, is for one instruction; generated code is about to execute that.
+    if (this.i32[layout.BUDGET >> 2] >= 0) state.setControlFlags(Flag.RF, false);
     return generated.recordForGenerated();
   }
 
@@ -171,10 +176,13 @@ export class ArchitecturalInstructions {
 
   /** Lets generated code do without routines, as far as nobody would notice; `pending`: an interrupt waits. */
   allowShortcuts(pending: boolean): void {
-    const { processor } = this;
+    const { processor, i32 } = this;
+    const { state } = processor;
     // What is executed alone, or may touch watched memory, shows the engine all it does.
     const none = processor.stepping || processor.watch.any;
-    this.i32[layout.SHORTCUTS >> 2] = none ? 0 : this.ofModel | shortcuts(processor.state, this.stopOn, pending);
+    i32[layout.SHORTCUTS >> 2] = none ? 0 : this.ofModel | shortcuts(state, this.stopOn, pending);
+    this.u64[layout.GDTR_BASE >> 3] = state.gdtr.base;
+    i32[layout.GDTR_LIMIT >> 2] = state.gdtr.limit;
   }
 
   /** Whether the engine must look before the instruction after an architectural one; `pending`: an interrupt waits. */

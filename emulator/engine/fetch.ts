@@ -39,6 +39,7 @@ export class Fetcher implements CodeFetcher {
       const linear = (BigInt(vaHigh >>> 0) << 32n) | BigInt(vaLow >>> 0);
       throw new GuestException(Vector.PF, paging.errorCode, linear);
     }
+    if (paging.pageBytes > PAGE_BYTES) this.cpu.tlb.noteLarge(vaHigh, vaLow, paging.pageBytes);
     this.cpu.tlb.fillFetch(user, vaHigh, vaLow, paging.page);
     return paging.page;
   }

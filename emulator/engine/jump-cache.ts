@@ -17,6 +17,8 @@ export const enum JumpCaches {
 
 const ENTRY_MASK = layout.JUMP_CACHE_ENTRIES - 1;
 
+const pageNumber = (vaHigh: number, vaLow: number): number => (vaHigh >>> 0) * 2 ** 20 + (vaLow >>> 12);
+
 /** Up to so many entries are forgotten one by one; beyond that a whole cache is cleared. */
 const FEW = 512;
 
@@ -26,6 +28,8 @@ export class JumpCache {
   private readonly empty: Uint8Array;
   /** Addresses of the entries made since the last flush, for each cache. */
   private readonly entered: number[][] = Array.from({ length: layout.JUMP_CACHES }, () => []);
+  /** Linear page numbers of the RIPs entered since everything was last flushed. */
+  private readonly pages = new Set<number>();
 
   /** `start`: where the caches are in linear memory. */
   constructor(
@@ -63,6 +67,7 @@ export class JumpCache {
     this.i32[entry] = ripLow;
     this.i32[entry + 1] = ripHigh;
     this.i32[entry + 2] = record;
+    this.pages.add(pageNumber(ripHigh, ripLow));
     if (this.entered[cache].length <= FEW) this.entered[cache].push(address);
   }
 
@@ -80,7 +85,14 @@ export class JumpCache {
     }
   }
 
+  /** Forgets records whose code is in a linear page (address as halves), or reaches into it from the one before. */
+  flushPage(vaHigh: number, vaLow: number): void {
+    const page = pageNumber(vaHigh, vaLow);
+    if (this.pages.has(page) || this.pages.has(page - 1)) this.flush();
+  }
+
   flush(): void {
+    if (this.pages.size > 0) this.pages.clear();
     for (let cache = 0; cache < layout.JUMP_CACHES; cache++) this.flushOne(cache);
   }
 

@@ -61,6 +61,9 @@ export const TLB_BASES = 0x240;
 export const JUMP_CACHE_BASES = 0x250;
 /** Which instructions generated code may carry out without their architectural routines: bits `Shortcut`; u32. */
 export const SHORTCUTS = 0x258;
+/** Copies of GDTR, right whenever SHORTCUTS allows anything: base, u64, and limit, u32. */
+export const GDTR_BASE = 0x260;
+export const GDTR_LIMIT = 0x268;
 /** Scratch that stands in for guest memory in a split or device access; 64 bytes. */
 export const SCRATCH = 0x140;
 

@@ -108,12 +108,7 @@ export class MemoryAccess {
       this.readToScratch(0, page + offset, size);
       return layout.SCRATCH;
     }
-    if (this.mayEnter(vaLow, vaHigh)) {
-      this.cpu.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, false);
-      if (this.cpu.paging.writable && !this.cpu.memory.codePages[page / PAGE_BYTES]) {
-        this.cpu.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
-      }
-    }
+    this.cpu.enterPage(this.cpu.pair, vaHigh, vaLow, false);
     return layout.RAM + page + offset;
   }
 
@@ -134,9 +129,7 @@ export class MemoryAccess {
       return layout.SCRATCH;
     }
     if (memory.codePages[page / PAGE_BYTES] && !this.makeRoom(page + offset, size, record)) return 0;
-    if (this.mayEnter(vaLow, vaHigh) && !memory.codePages[page / PAGE_BYTES]) {
-      this.cpu.tlb.fill(this.cpu.pair, vaHigh, vaLow, page, true);
-    }
+    this.cpu.enterPage(this.cpu.pair, vaHigh, vaLow, true);
     return layout.RAM + page + offset;
   }
 
@@ -154,11 +147,6 @@ export class MemoryAccess {
     }
     for (const block of blocks) this.code.drop(block);
     return true;
-  }
-
-  /** Whether later accesses to the page may go without this class. */
-  private mayEnter(vaLow: number, vaHigh: number): boolean {
-    return this.cpu.pair !== TlbPair.CHECKED && !this.watch.inPage(vaLow, vaHigh);
   }
 
   /** A watched access goes through only while its instruction is executed alone; then it is noted. */

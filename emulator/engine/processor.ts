@@ -9,7 +9,7 @@ import type { Cpu, TranslationCache } from '../cpu/cpu';
 import type { CpuModel } from '../cpu/cpuid';
 import { breakpointsEnabled, dataBreakpointRanges } from '../cpu/debug';
 import type { ProcessorApic } from '../cpu/local-apic';
-import { Paging } from '../cpu/paging';
+import { PageAccess, Paging } from '../cpu/paging';
 import { accessibleBytes, segmentAddress } from '../cpu/segmentation';
 import { changedKeys } from '../cpu/protection-keys';
 import type { Clock } from '../clock';
@@ -17,7 +17,7 @@ import type { Bus } from '../devices/bus';
 import { requiredFeatures } from '../isa/features';
 import { Seg, type Instruction } from '../isa/instruction';
 import type { RequestedEnd } from '../machine';
-import type { PhysicalMemory } from '../memory';
+import { PAGE_BYTES, type PhysicalMemory } from '../memory';
 import { AddressSpaces } from './address-spaces';
 import { ControlFlow } from './control-flow';
 import { JumpCaches } from './jump-cache';
@@ -132,6 +132,35 @@ export class Processor implements Cpu, TranslationCache {
     return this.spaces.current.tlb;
   }
 
+  find(vaHigh: number, vaLow: number, access: number): number {
+    const pair = this.pairFor(access);
+    return pair === undefined ? -1 : this.tlb.find(pair, vaHigh, vaLow, (access & PageAccess.WRITE) !== 0);
+  }
+
+  enter(vaHigh: number, vaLow: number, access: number): void {
+    const pair = this.pairFor(access);
+    if (pair !== undefined) this.enterPage(pair, vaHigh, vaLow, (access & PageAccess.WRITE) !== 0);
+  }
+
+  /** Enters what the last walk has found, unless accesses to the page are to be noticed. */
+  enterPage(pair: TlbPair, vaHigh: number, vaLow: number, write: boolean): void {
+    const { memory, paging, tlb } = this;
+    const { page } = paging;
+    if (pair === TlbPair.CHECKED || !memory.contains(page, PAGE_BYTES) || this.watch.inPage(vaLow, vaHigh)) return;
+    if (paging.pageBytes > PAGE_BYTES) tlb.noteLarge(vaHigh, vaLow, paging.pageBytes);
+    if (!write) tlb.fill(pair, vaHigh, vaLow, page, false);
+    if ((write || paging.writable) && !memory.codePages[page / PAGE_BYTES]) tlb.fill(pair, vaHigh, vaLow, page, true);
+  }
+
+  /** The tables that know accesses of an architectural routine; none while they may be those of another state. */
+  private pairFor(access: number): TlbPair | undefined {
+    if (this.modeDirty || access & (PageAccess.SHADOW_STACK | PageAccess.FETCH)) return undefined;
+    if (access & PageAccess.USER) return TlbPair.USER;
+    const { state } = this;
+    const opened = !(access & PageAccess.IMPLICIT) && state.flag(Flag.AC) && (state.cr4 & Cr4.SMAP) !== 0;
+    return opened ? TlbPair.SUPERVISOR_AC : TlbPair.SUPERVISOR;
+  }
+
   flush(_keepGlobal: boolean): void {
     this.spaces.flush();
     this.paging.keysUsed = 0;
@@ -177,12 +206,12 @@ export class Processor implements Cpu, TranslationCache {
   private chooseTables(): void {
     const { state, tlb, i32 } = this;
     const user = state.cpl === 3;
-    const pairs = [
-      ...[TlbPair.SUPERVISOR, state.cr4 & Cr4.SMAP ? TlbPair.SUPERVISOR_AC : TlbPair.SUPERVISOR],
-      ...[TlbPair.USER, state.cr0 & Cr0.AM ? TlbPair.CHECKED : TlbPair.USER],
-    ];
-    pairs.forEach((pair, i) => (i32[(layout.TLB_BASES >> 2) + i] = tlb.base(pair)));
-    i32[layout.TLB_BASE >> 2] = tlb.base(pairs[(user ? 2 : 0) + (state.flag(Flag.AC) ? 1 : 0)]);
+    const bases = layout.TLB_BASES >> 2;
+    i32[bases] = tlb.base(TlbPair.SUPERVISOR);
+    i32[bases + 1] = tlb.base(state.cr4 & Cr4.SMAP ? TlbPair.SUPERVISOR_AC : TlbPair.SUPERVISOR);
+    i32[bases + 2] = tlb.base(TlbPair.USER);
+    i32[bases + 3] = tlb.base(state.cr0 & Cr0.AM ? TlbPair.CHECKED : TlbPair.USER);
+    i32[layout.TLB_BASE >> 2] = i32[bases + (user ? 2 : 0) + (state.flag(Flag.AC) ? 1 : 0)];
 
     const { jumps } = this.spaces.current;
     const cache = (this.mode.codeSize === 64 ? JumpCaches.USER_64 : JumpCaches.USER) + (user ? 0 : 1);

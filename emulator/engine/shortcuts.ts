@@ -20,6 +20,8 @@ export const enum Shortcut {
   SYSRET_LOADS_SS = 1 << 4,
   /** STAC and CLAC exist. */
   SMAP = 1 << 5,
+  /** No NMI is blocked, no interrupt waits for IF to be set. */
+  IRET = 1 << 6,
 }
 
 /** What of them depends on the CPU model alone. */
@@ -33,8 +35,9 @@ export function shortcuts(state: CpuState, stopOn: StopConditions, interruptPend
   if (cpl === 1 || cpl === 2 || state.fred.enabled) return 0;
   let bits: number = Shortcut.CONTROL;
   if (!interruptPending) bits |= Shortcut.INTERRUPTS;
-  if (!(state.efer & Efer.SCE) || state.cr4 & Cr4.CET) return bits;
-  if (!stopOn.systemCallEntry) bits |= Shortcut.SYSCALL;
-  if (!stopOn.systemCallExit && !interruptPending) bits |= Shortcut.SYSRET;
-  return bits;
+  if (state.cr4 & Cr4.CET) return bits;
+  const leaves = !stopOn.systemCallExit && !interruptPending;
+  if (leaves && !state.nmiBlocked) bits |= Shortcut.IRET;
+  if (!(state.efer & Efer.SCE)) return bits;
+  return bits | (stopOn.systemCallEntry ? 0 : Shortcut.SYSCALL) | (leaves ? Shortcut.SYSRET : 0);
 }

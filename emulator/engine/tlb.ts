@@ -39,6 +39,8 @@ export class Tlb {
   /** What was entered since the last flush: addresses of entries, and indices of fetch entries. */
   private readonly filled: number[] = [];
   private readonly filledFetches: number[] = [];
+  /** The large pages some of that belongs to: by size in bytes, their numbers in the linear address space. */
+  private readonly large = new Map<number, Set<number>>();
 
   /** `start`: where its tables are in linear memory. */
   constructor(
@@ -74,6 +76,7 @@ export class Tlb {
     filled.length = 0;
     filledFetches.length = 0;
     if (this.written.size > 0) this.written.clear();
+    if (this.large.size > 0) this.large.clear();
   }
 
   /** `entry`: its address in linear memory. */
@@ -83,12 +86,35 @@ export class Tlb {
     this.i32[(entry >> 2) + 1] = 0;
   }
 
-  /** Forgets one page (linear address as halves) in all tables. */
-  flushPage(vaHigh: number, vaLow: number): void {
+  /** Tells that what is entered for an address belongs to a page of more than 4 KiB. */
+  noteLarge(vaHigh: number, vaLow: number, pageBytes: number): void {
+    const numbers = this.large.get(pageBytes) ?? new Set();
+    this.large.set(pageBytes, numbers.add(largeNumber(vaHigh, vaLow, pageBytes)));
+  }
+
+  private isLarge(vaHigh: number, vaLow: number): boolean {
+    for (const [pageBytes, numbers] of this.large) {
+      if (numbers.has(largeNumber(vaHigh, vaLow, pageBytes))) return true;
+    }
+    return false;
+  }
+
+  /** Forgets the page that holds an address (as halves) in all tables; false if that was a large page, and all is forgotten. */
+  flushPage(vaHigh: number, vaLow: number): boolean {
+    if (this.large.size > 0 && this.isLarge(vaHigh, vaLow)) {
+      this.flush();
+      return false;
+    }
+    this.flushSmallPage(vaHigh, vaLow);
+    return true;
+  }
+
+  private flushSmallPage(vaHigh: number, vaLow: number): void {
     const index = (vaLow >>> 12) & ENTRY_MASK;
-    for (let table = 0; table < 2 * layout.TLB_PAIRS; table++) {
+    for (let table = 0; table < 2 * layout.TLB_PAIRS && this.filled.length > 0; table++) {
       this.invalidateEntry(this.start + table * TABLE_BYTES + index * layout.TLB_ENTRY_BYTES);
     }
+    if (this.filledFetches.length === 0) return;
     const slot = (vaLow >>> 12) & (FETCH_ENTRIES - 1);
     const tag = pageNumber(vaHigh, vaLow);
     for (const entry of [slot, slot + FETCH_ENTRIES]) if (this.fetchTag[entry] === tag) this.fetchTag[entry] = -1;
@@ -104,6 +130,14 @@ export class Tlb {
     this.i32[entry + 1] = vaHigh;
     this.i32[entry + 2] = layout.RAM + page;
     if (write) this.noteWritten(page, address);
+  }
+
+  /** Physical page of a linear address (as halves), or -1 if the tables do not have it. */
+  find(pair: TlbPair, vaHigh: number, vaLow: number, write: boolean): number {
+    const index = (vaLow >>> 12) & ENTRY_MASK;
+    const entry = (this.base(pair) + (write ? TABLE_BYTES : 0) + index * layout.TLB_ENTRY_BYTES) >> 2;
+    if (this.i32[entry] !== (vaLow & ~(PAGE_BYTES - 1)) || this.i32[entry + 1] !== (vaHigh | 0)) return -1;
+    return (this.i32[entry + 2] - layout.RAM) >>> 0;
   }
 
   private noteWritten(page: number, entry: number): void {
@@ -144,6 +178,10 @@ export class Tlb {
     this.fetchTag[slot] = pageNumber(vaHigh, vaLow);
     this.fetchPage[slot] = page;
   }
+}
+
+function largeNumber(vaHigh: number, vaLow: number, pageBytes: number): number {
+  return Math.floor(pageNumber(vaHigh, vaLow) / (pageBytes / PAGE_BYTES));
 }
 
 function pageNumber(vaHigh: number, vaLow: number): number {

@@ -43,6 +43,8 @@ export function testCpu(name = 'intel'): TestCpu {
     translations: {
       flush: (keepGlobal) => flushes.push({ kind: 'all', argument: keepGlobal ? 1n : 0n }),
       flushPage: (va) => flushes.push({ kind: 'page', argument: va }),
+      find: () => -1,
+      enter: () => {},
       flushPcid: (pcid) => flushes.push({ kind: 'pcid', argument: BigInt(pcid) }),
     },
     instructionAddress: 0n,

@@ -32,6 +32,7 @@ const INSTRUCTIONS: Readonly<Record<string, readonly number[]>> = {
   STI: [0xfb],
   CLAC: [0x0f, 0x01, 0xca],
   STAC: [0x0f, 0x01, 0xcb],
+  IRETQ: [0x48, 0xcf],
   POPFQ: [0x9d],
   POPFW: [0x66, 0x9d],
 };
@@ -55,16 +56,17 @@ function machineIn(seed: number, code: readonly number[], engine: EngineStages):
   for (const place of [KERNEL, USER]) memory.load(place, new Uint8Array([...READ, ...LOOP]));
   memory.writeU64(0x3000 + 8 * 3, BigInt(SUPERVISOR_DATA) | 0x83n);
   for (let i = 0; i < 16; i++) state.gpr[i] = random.operand();
-  const user = random.chance(35);
+  const user = random.chance(code === INSTRUCTIONS.IRETQ ? 10 : 35);
   const data = user || random.chance(30) ? DATA : SUPERVISOR_DATA;
   state.gpr[Gpr.RBX] = BigInt(data + (random.chance(80) ? 0 : random.below(0x1000)));
   const targets = [USER, USER, USER, USER, USER, USER, 0x8000_0000_0000, 0xffff_8000_0000_0000];
   state.gpr[Gpr.RCX] = BigInt(random.pick(targets));
   state.gpr[Gpr.R11] = random.chance(90) ? state.gpr[Gpr.R11] & ~BigInt(Flag.TF) : state.gpr[Gpr.R11];
-  state.gpr[Gpr.RSP] = BigInt(DATA + 0x800 + 8 * random.below(64));
+  state.gpr[Gpr.RSP] = BigInt((user || random.chance(20) ? DATA : SUPERVISOR_DATA) + 0x800 + 8 * random.below(64));
   const image = random.bits64();
   memory.writeU64(Number(state.gpr[Gpr.RSP]), random.chance(90) ? image & ~BigInt(Flag.TF) : image);
 
+  if (code === INSTRUCTIONS.IRETQ) returnFrame(machine, random, user);
   state.cr0 |= random.chance(50) ? CR0_AM : 0;
   for (const bit of [CR4.PVI, CR4.OSFXSR]) if (random.chance(50)) state.cr4 |= bit;
   if (machine.cpu.model.features.has('SMAP') && random.chance(70)) state.cr4 |= CR4.SMAP;
@@ -88,6 +90,50 @@ function machineIn(seed: number, code: readonly number[], engine: EngineStages):
   if (random.chance(10)) machine.addDataBreakpoint({ va: BigInt(data), length: 1, access: 'write' });
   return machine;
 }
+
+/** What IRETQ finds on the stack, which mostly is a frame to return by, and the descriptors that it names. */
+function returnFrame({ memory, state }: Pc, random: Random, user: boolean): void {
+  DESCRIPTORS.forEach((descriptor, i) => memory.writeU64(GDT + 8 * i, descriptor));
+  Object.assign(state.gdtr, { base: BigInt(GDT), limit: random.chance(90) ? 8 * DESCRIPTORS.length - 1 : 0x1f });
+  const frame = Number(state.gpr[Gpr.RSP]);
+  const [code, stack] = random.pick([...RETURNS, ...RETURNS, [random.below(0x60), random.below(0x60)]]);
+  memory.writeU64(frame, random.chance(90) ? BigInt(USER) : state.gpr[Gpr.RCX]);
+  memory.writeU64(frame + 8, (random.bits64() & ~0xffffn) | BigInt(code));
+  memory.writeU64(frame + 16, random.bits64() & (random.chance(90) ? BigInt(FLAGS & ~Flag.TF) : ~0n));
+  memory.writeU64(frame + 24, random.bits64());
+  memory.writeU64(frame + 32, BigInt(stack));
+  for (const seg of [Seg.ES, Seg.FS]) {
+    if (random.chance(80)) Object.assign(state.segments[seg], { rights: 0x10000, selector: random.below(4) });
+  }
+  for (const seg of [Seg.DS, Seg.GS]) if (random.chance(80) && !user) state.segments[seg].rights |= RING_3;
+  if (random.chance(80)) state.rflags &= ~(Flag.NT | Flag.AC);
+}
+
+const GDT = SUPERVISOR_DATA + 0x10000;
+const DESCRIPTORS = [
+  ...[0n, 0x00af9b000000ffffn, 0x00cf93000000ffffn, 0x00affb000000ffffn, 0x00cff3000000ffffn],
+  // Conforming, not accessed, 32-bit, not present, with a base and a limit; data that is read-only.
+  ...[0x00af9f000000ffffn, 0x00affa000000ffffn, 0x00cffb000000ffffn, 0x00af1b000000ffffn, 0x01affb0000001234n],
+  ...[0x00cff1000000ffffn, 0x00cff2000000ffffn],
+];
+/** Selectors of CS and SS that go together. */
+const RETURNS = [
+  ...[
+    [0x08, 0x10],
+    [0x08, 0],
+    [0x1b, 0x23],
+    [0x1b, 0x23],
+    [0x33, 0x23],
+    [0x4b, 0x23],
+    [0x1b, 0x5b],
+  ],
+  ...[
+    [0x28, 0x10],
+    [0x3b, 0x23],
+    [0x1b, 0],
+    [0x1b, 0x53],
+  ],
+];
 
 function allOf({ state, instructionCount }: Pc, stop: Stop): Record<string, unknown> {
   const { rip, rflags, cpl, cr0, cr4, star, lstar, fmask, kernelGsBase, interruptShadow } = state;
