@@ -22,9 +22,9 @@ export function need(test: Mocha.Context, ...names: readonly string[]): { kernel
 
 export interface BootOptions {
   readonly append?: string;
-  readonly commands?: readonly string[];
+  readonly commands?: readonly string[] | undefined;
   /** Further options of `ringside boot`. */
-  readonly options?: readonly string[];
+  readonly options?: readonly string[] | undefined;
 }
 
 /** A boot that has ended. */
@@ -39,7 +39,19 @@ export interface Boot {
 /** Boots to a shell, types each command at a prompt, and ends at the prompt after the last. */
 export function boot(
   { kernel, busybox }: { kernel: string; busybox: string },
-  { append = QUICK, commands = [], options = [] }: BootOptions = {},
+  { append = QUICK, commands, options }: BootOptions = {},
+): Boot {
+  return converse(['--kernel', kernel, '--busybox', busybox, '--append', append], { commands, options });
+}
+
+/** Goes on from a snapshot taken at a prompt, as `boot` does. */
+export function resume(snapshot: string, conversation: Pick<BootOptions, 'commands' | 'options'> = {}): Boot {
+  return converse(['--snapshot', snapshot], conversation);
+}
+
+function converse(
+  start: readonly string[],
+  { commands = [], options = [] }: Pick<BootOptions, 'commands' | 'options'>,
 ): Boot {
   const folder = mkdtempSync(join(tmpdir(), 'ringside-linux-'));
   try {
@@ -47,7 +59,7 @@ export function boot(
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [
-        ...[RINGSIDE, 'boot', '--kernel', kernel, '--busybox', busybox, '--append', append],
+        ...[RINGSIDE, 'boot', ...start],
         ...['--max-seconds', '900', '--fast-time', '--stats', figures, '--until', PROMPT],
         ...commands.flatMap((command) => ['--send', `${command}\\n`]),
         ...options,
