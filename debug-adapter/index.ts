@@ -8,6 +8,7 @@ export { AdapterError, closest } from './errors';
 export type { Image } from './image';
 export { initialFileSystem, type InitialFileSystemOptions } from './initial-file-system';
 export { kernelCallStack, kernelTarget } from './kernel-stack';
+export { kernelCommandLine } from './linux/command-line';
 export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';
 export { parseMemorySize } from './launch-attributes';
 export { msrRegister } from './msrs';

@@ -1,16 +1,15 @@
 /** `ringside boot`: a real Linux kernel, its console in the terminal. */
-import { bootLinux, initialFileSystem, LINUX_ENTRIES, type BootedLinux } from '../../debug-adapter';
-import { CPU_MODELS, ENGINE_STAGES, PLATFORMS } from '../../emulator';
-import { initrdProblem } from '../../toolchain';
+import { ConsoleLine } from '../../debug-adapter';
 import { Conversation, unescaped } from '../conversation';
 import { ExitCode, UsageError } from '../errors';
 import { writeFile } from '../files';
 import { KernelMessages, runLinux } from '../linux-console';
 import { describeEnd } from '../linux-end';
+import { checkGuestOptions, GUEST_OPTIONS, startGuest } from '../linux-guest';
 import { parseOptions, type CommandDescription, type Given } from '../options';
 import { SerialOutput } from '../serial-output';
-import { checkModel, memorySizeOf } from '../target-options';
-import { parseChoice, parseCount } from '../values';
+import { canGoOn, checkSnapshotPath, saveSnapshot } from '../snapshots';
+import { parseCount } from '../values';
 import type { Command } from './command';
 
 const QUIT_KEY = 0x1d;
@@ -19,28 +18,7 @@ const description = {
   name: 'boot',
   summary: 'Boots a Linux kernel; its serial console is the terminal.',
   options: {
-    kernel: { value: 'FILE', help: 'bzImage (vmlinuz) or vmlinux of an x86-64 kernel' },
-    initrd: { value: 'FILE|DIR', help: 'initial RAM disk; a folder becomes one' },
-    busybox: { value: 'FILE', help: 'static busybox: an initial RAM disk with its commands and a shell' },
-    init: { value: 'ELF|FILE.S', help: 'static executable or assembly source that runs as /init, the first process' },
-    append: {
-      value: 'TEXT',
-      help: 'kernel command line; console=ttyS0 comes before it unless it names a console (default: console=ttyS0 nokaslr)',
-    },
-    memory: { value: 'SIZE', help: 'guest RAM (default 256M)' },
-    cpu: {
-      value: 'MODEL',
-      help: `CPU model: ${Object.keys(CPU_MODELS).join(', ')}; features may follow, as in intel,+fred,-smap`,
-    },
-    platform: {
-      value: 'legacy|acpi',
-      help: 'legacy (default): 8259, 8254, serial port, clock; acpi: also local and IO-APIC, HPET, PCI host bridge, ACPI',
-    },
-    engine: { value: 'STAGES', help: 'tiered (default), compiled or interpreter' },
-    entry: {
-      value: 'direct|64|32',
-      help: 'direct (default): a bzImage is unpacked here and entered at vmlinux; 64 or 32: it unpacks itself, from its entry of that mode',
-    },
+    ...GUEST_OPTIONS,
     until: { value: 'TEXT', help: 'end when the guest has written this text (once more than there are --send)' },
     send: {
       value: 'TEXT',
@@ -50,6 +28,10 @@ const description = {
     'max-seconds': { value: 'S', help: 'stop after so many seconds' },
     'max-instructions': { value: 'N', help: 'stop after so many instructions' },
     'fast-time': { help: 'skip the time in which the guest idles; without it the guest keeps step with real time' },
+    'save-snapshot': {
+      value: 'FILE',
+      help: 'at the end, after the last --until, Ctrl-] or a limit, save the whole machine for --snapshot',
+    },
     stats: {
       value: 'FILE.json',
       help: 'at the end, write seconds and instructions, those up to the first --until, and peak memory',
@@ -64,7 +46,7 @@ const description = {
       `  ${ExitCode.GUEST_FAILURE}    kernel panic or triple fault`,
       `  ${ExitCode.INSTRUCTION_LIMIT}    --max-instructions or --max-seconds are over`,
       `  ${ExitCode.HALTED}    HLT that nothing can end`,
-      `  ${ExitCode.NOT_RUN}   the kernel could not be loaded (a message tells; nothing was run)`,
+      `  ${ExitCode.NOT_RUN}   the kernel or snapshot could not be loaded, or the snapshot not be saved (a message tells)`,
       '  odd  the guest ended the run: (value << 1) | 1 of what it wrote to the debug-exit port 0xf4',
     ].join('\n'),
   ],
@@ -85,12 +67,6 @@ export const bootCommand: Command = {
     const given = parsed(args);
     const maxInstructions = countOr(given, 'max-instructions', Infinity);
     const maxSeconds = countOr(given, 'max-seconds', Infinity);
-    const memoryBytes = memorySizeOf(given.memory);
-    const engine = given.engine === undefined ? undefined : parseChoice('--engine', given.engine, ENGINE_STAGES);
-    const entry = given.entry === undefined ? undefined : parseChoice('--entry', given.entry, LINUX_ENTRIES);
-    const platform = given.platform === undefined ? undefined : parseChoice('--platform', given.platform, PLATFORMS);
-    checkModel(given.cpu);
-
     const output = SerialOutput.open('stdio', terminal);
     const messages = new KernelMessages();
     let firstPrompt: FirstPrompt | undefined;
@@ -103,31 +79,24 @@ export const bootCommand: Command = {
             },
             type: (text) => machine.sendSerial(text),
           });
-    const initrd = initialFileSystem(given);
-    const problem = initrd && initrdProblem(initrd);
-    if (problem !== undefined) terminal.error(`ringside: warning: the initial RAM disk will be of no use: ${problem}.`);
-    const { machine, vmlinux }: BootedLinux = bootLinux({
-      kernel: given.kernel,
-      commandLine: commandLine(given.append),
-      ...(initrd === undefined ? {} : { initrd }),
-      ...(memoryBytes === undefined ? {} : { memoryBytes }),
-      ...(given.cpu === undefined ? {} : { cpu: given.cpu }),
-      ...(engine === undefined ? {} : { engine }),
-      ...(platform === undefined ? {} : { platform }),
-      ...(entry === undefined ? {} : { entry }),
-      serial: (byte) => {
-        // The guest goes on for a moment, how long depends on the host: what it prints then is not shown.
-        if (conversation?.over) return;
-        output.write(byte);
-        messages.see(byte);
-        conversation?.see(byte);
-      },
-    });
+    const line = new ConsoleLine();
+    const show = (byte: number): void => {
+      line.see(byte);
+      // The guest goes on for a moment, how long depends on the host: what it prints then is not shown.
+      if (conversation?.over) return;
+      output.write(byte);
+      messages.see(byte);
+      conversation?.see(byte);
+    };
+    const { machine, vmlinux, console, key } = await startGuest(given, { serial: show, terminal });
+    const before = machine.instructionCount;
+    // The prompt that the guest had written before it was saved.
+    console.forEach(show);
     const keyboard = conversation ? undefined : terminal.openKeyboard?.();
     if (keyboard) terminal.error('Ctrl-] ends the session.');
     try {
       const end = await runLinux(machine, {
-        maxInstructions,
+        maxInstructions: before + maxInstructions,
         maxSeconds,
         fastTime: given['fast-time'] === true,
         input: keyboard?.input ?? (conversation ? undefined : terminal.input),
@@ -138,6 +107,10 @@ export const bootCommand: Command = {
       });
       const { lines, code } = describeEnd(end, { machine, vmlinux, messages });
       if (lines.length > 0) terminal.error(`ringside: ${lines.join('\n  ')}`);
+      const path = given['save-snapshot'];
+      if (path === undefined) return code;
+      if (canGoOn(end)) await saveSnapshot(path, machine, { key: key(), console: line.bytes });
+      else terminal.error('ringside: no snapshot was saved: the guest has ended.');
       return code;
     } finally {
       output.end();
@@ -147,30 +120,24 @@ export const bootCommand: Command = {
   },
 };
 
-function parsed(args: readonly string[]): GivenBoot & { readonly kernel: string } {
+function parsed(args: readonly string[]): GivenBoot {
   const { operands, given } = parseOptions(description, args);
-  const { kernel } = given;
-  const usage = 'Write: ringside boot --kernel FILE [options]';
+  const usage = 'Write: ringside boot --kernel FILE [options], or ringside boot --snapshot FILE [options]';
   if (operands[0] !== undefined)
     throw new UsageError(`boot takes options only, but "${operands[0]}" was given.`, usage);
-  if (kernel === undefined || kernel === '') throw new UsageError('boot needs --kernel FILE.', usage);
+  checkGuestOptions(given, usage);
+  if (given['save-snapshot'] !== undefined) checkSnapshotPath(given['save-snapshot']);
   if (given.send.length > 0 && given.until === undefined) {
     throw new UsageError('--send needs --until.', 'Add --until TEXT, the prompt after which to type.');
   }
   if (given.until === '')
     throw new UsageError('--until: the text is empty.', 'Give the prompt to wait for, such as "/ # ".');
-  return { ...given, kernel };
+  return given;
 }
 
 function countOr(given: GivenBoot, name: 'max-instructions' | 'max-seconds', otherwise: number): number {
   const text = given[name];
   return text === undefined ? otherwise : parseCount(`--${name}`, text);
-}
-
-/** The kernel writes to the serial port only if it is told. */
-function commandLine(append: string | undefined): string {
-  if (append === undefined) return 'console=ttyS0 nokaslr';
-  return /(?:^|\s)console=/.test(append) ? append : `console=ttyS0 ${append}`;
 }
 
 function stats(instructions: number, first: FirstPrompt | undefined): string {
