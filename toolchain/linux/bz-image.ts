@@ -5,6 +5,7 @@
 import type { KernelCompression } from './decompress';
 import { compressionOf } from './decompress';
 import { KernelImageError } from './kernel-image-error';
+import { noKernel, TAKE_X86 } from './other-files';
 
 /** Offsets in the file. */
 const enum Header {
@@ -59,7 +60,6 @@ export interface BzImage {
 }
 
 const COPY_AGAIN = 'Copy the file again.';
-const TAKE_X86 = 'Take the bzImage (vmlinuz) or vmlinux of an x86-64 kernel.';
 
 /** Whether a file has the header of a bzImage. */
 export function isBzImage(file: Uint8Array): boolean {
@@ -68,7 +68,7 @@ export function isBzImage(file: Uint8Array): boolean {
 
 /** Reads a bzImage. Throws KernelImageError. */
 export function readBzImage(file: Uint8Array): BzImage {
-  if (!isBzImage(file)) throw notAKernel(file);
+  if (!isBzImage(file)) throw noKernel(file);
   if (file.length < HEADER_END) {
     throw new KernelImageError('the file ends within the header', 'bzImage header', COPY_AGAIN);
   }
@@ -116,18 +116,6 @@ export function readBzImage(file: Uint8Array): BzImage {
     payload,
     compression: compressionOf(payload),
   };
-}
-
-/** What a file without the header is, as far as it shows. */
-function notAKernel(file: Uint8Array): KernelImageError {
-  const OTHER_MAGIC = 0x38;
-  const magic = new TextDecoder('latin1').decode(file.subarray(OTHER_MAGIC, OTHER_MAGIC + 4));
-  const other = { 'ARM\x64': 'arm64', 'RSC\x05': 'RISC-V' }[magic];
-  if (other !== undefined) {
-    return new KernelImageError(`it is a kernel for ${other}, this machine is an x86-64 PC`, 'kernel image', TAKE_X86);
-  }
-  const what = file.length === 0 ? 'the file is empty' : 'it is no Linux kernel: neither a bzImage nor an ELF file';
-  return new KernelImageError(what, 'kernel image', TAKE_X86);
 }
 
 function view({ buffer, byteOffset, byteLength }: Uint8Array): DataView {

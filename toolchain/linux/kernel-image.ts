@@ -6,8 +6,12 @@ import { type BzImage, readBzImage } from './bz-image';
 import { canDecompress, decompressKernel } from './decompress';
 import { readKallsyms } from './kallsyms';
 import { KernelImageError } from './kernel-image-error';
+import { START_KERNEL_MAP } from '../linker/layout';
+import { elfOfOtherProcessor, TAKE_X86 } from './other-files';
 
+const ET_REL = 1;
 const ET_EXEC = 2;
+const PT_LOAD = 1;
 
 export interface KernelImage {
   /** Undefined for a kernel that has to unpack itself. Its symbols, if it is stripped, are those it carries for itself. */
@@ -32,12 +36,19 @@ export function readKernelImage(file: Uint8Array): KernelImage {
   return { vmlinux: readVmlinux(decompressKernel(bzImage.payload)), bzImage };
 }
 
-/** `readElf` refuses other processors. */
 function readVmlinux(file: Uint8Array): ElfFile {
+  const other = elfOfOtherProcessor(file);
+  if (other) throw other;
   const elf = readElf(file);
-  const remedy = 'Take the bzImage (vmlinuz) or vmlinux of an x86-64 kernel.';
-  if (elf.bits !== 64) throw new KernelImageError('it is a 32-bit kernel', 'vmlinux', remedy);
-  if (elf.type !== ET_EXEC) throw new KernelImageError('it is no executable ELF file', 'vmlinux', remedy);
+  const wrong = (what: string): KernelImageError => new KernelImageError(what, 'ELF file', TAKE_X86);
+  if (elf.bits !== 64) throw wrong('it is a 32-bit kernel or program');
+  if (elf.type !== ET_EXEC) {
+    throw wrong(elf.type === ET_REL ? 'it is an object file, such as a kernel module' : 'it is a program or library');
+  }
+  // Linux maps itself in the highest 2 GiB.
+  if (!elf.segments.some(({ type, va }) => type === PT_LOAD && va >= START_KERNEL_MAP)) {
+    throw wrong('it is a program, not a kernel: none of it is linked for the kernel half of the address space');
+  }
   return withOwnSymbols(elf);
 }
 

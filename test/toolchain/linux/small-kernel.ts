@@ -85,7 +85,8 @@ off_text:
 	.asciz	"reboot: Power down\\n"
 newline:
 	.asciz	"\\n"
-	# Compressors shall have something to do.
+	# Linked where kernels are; and compressors shall have something to do.
+	.data
 	.fill	20000, 1, 0x90
 	.fill	20000, 4, 0x12345678
 `;
