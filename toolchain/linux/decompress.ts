@@ -30,7 +30,13 @@ const LEAST_PAYLOAD = 18;
 /** No kernel is larger: what promises more is damaged. */
 const MOST_BYTES = 2 ** 30;
 
+/** `size`: bytes of what is unpacked; throws if the data is damaged. */
 type Unpack = (data: Uint8Array, size: number) => Uint8Array;
+
+/** What a host brings along that is faster than the libraries here, which run anywhere. */
+export interface NativeUnpackers {
+  readonly gzip?: Unpack;
+}
 
 /** The ones unpacked here; a kernel in another format (bzip2, lzo: rare) unpacks itself. */
 const UNPACK: Partial<Record<KernelCompression, Unpack>> = {
@@ -76,9 +82,9 @@ export function canDecompress(compression: KernelCompression | undefined): compr
 }
 
 /** The vmlinux in a bzImage's payload. Throws KernelImageError if it is damaged or of another format. */
-export function decompressKernel(payload: Uint8Array): Uint8Array {
+export function decompressKernel(payload: Uint8Array, native: NativeUnpackers = {}): Uint8Array {
   const compression = compressionOf(payload);
-  const unpack = compression && UNPACK[compression];
+  const unpack = compression && { ...UNPACK, ...native }[compression];
   const where = 'kernel payload';
   if (!unpack) {
     throw new KernelImageError(

@@ -3,7 +3,7 @@ import { type ElfFile, isElf, readElf } from '../elf/reader';
 import { SHT_SYMTAB } from '../elf/format';
 import type { Symbol } from '../elf/object';
 import { type BzImage, readBzImage } from './bz-image';
-import { canDecompress, decompressKernel } from './decompress';
+import { canDecompress, decompressKernel, type NativeUnpackers } from './decompress';
 import { readKallsyms } from './kallsyms';
 import { KernelImageError } from './kernel-image-error';
 import { START_KERNEL_MAP } from '../linker/layout';
@@ -21,7 +21,7 @@ export interface KernelImage {
 }
 
 /** Reads vmlinux or bzImage; unpacks the latter if its compression is known here. Throws KernelImageError or ElfError. */
-export function readKernelImage(file: Uint8Array): KernelImage {
+export function readKernelImage(file: Uint8Array, native?: NativeUnpackers): KernelImage {
   if (isElf(file)) return { vmlinux: readVmlinux(file), bzImage: undefined };
   const bzImage = readBzImage(file);
   if (bzImage.compression === undefined) {
@@ -33,7 +33,7 @@ export function readKernelImage(file: Uint8Array): KernelImage {
     );
   }
   if (!canDecompress(bzImage.compression)) return { vmlinux: undefined, bzImage };
-  return { vmlinux: readVmlinux(decompressKernel(bzImage.payload)), bzImage };
+  return { vmlinux: readVmlinux(decompressKernel(bzImage.payload, native)), bzImage };
 }
 
 function readVmlinux(file: Uint8Array): ElfFile {
