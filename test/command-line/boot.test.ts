@@ -54,6 +54,12 @@ describe('ringside boot', () => {
       run(['boot', '--kernel', image, ...LIMIT, ...args]);
     assert.match((await packed(...PROMPT)).out, /\n\/ # $/);
     assert.deepEqual(await packed('--entry', '64'), { code: 7, out: '!', error: '' });
+    // A bit of the checksum that gzip writes behind the data, before the size.
+    payload[payload.length - 5] ^= 1;
+    const damaged = folder.write('damaged', bzImage(payload, {}, own));
+    const { code, error } = await run(['boot', '--kernel', damaged, ...LIMIT]);
+    assert.equal(code, 10);
+    assert.match(error, /damaged: .*gzip.*copy it again/s);
   });
 
   it('tells by its exit code how the guest ended', async () => {
