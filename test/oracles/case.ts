@@ -1,6 +1,6 @@
 /** What is executed on both sides, and what came of it. */
 import type { Instruction } from '../../emulator';
-import type { ExtendedState } from './extended-state';
+import type { ExtendedState, StoredState } from './extended-state';
 
 /** Where things are (no round numbers, which random operands might hit), on silicon (cpu-harness.c) and in the emulator alike. */
 export const CODE = 0x13570000;
@@ -67,7 +67,7 @@ export interface Outcome {
   readonly changedAt: number;
   readonly changed: Uint8Array;
   /** If the case has it. */
-  readonly extended?: ExtendedState;
+  readonly extended?: StoredState;
 }
 
 /** What the window holds before each case. */

@@ -31,7 +31,7 @@ const BATCH = 5000;
 /** So many batches share a machine: what it has made for one immediate after the other adds up. */
 const BATCHES_OF_A_MACHINE = 20;
 /** Single steps take the same handlers as runs of blocks: one case in so many. */
-const STEPPED_ONE_IN = 4;
+const STEPPED_ONE_IN = 8;
 /** Compiling takes longer than all else: one piece of code in so many. */
 const COMPILED_ONE_IN = 16;
 

@@ -1,7 +1,15 @@
 /** x87, SSE and AVX state of the emulated processor, where it lies in the machine's memory. */
 import * as layout from '../../emulator/engine/layout';
 import type { Pc } from '../../emulator/pc';
-import { type ExtendedState, ST_BYTES, topOf, YMM_BYTES } from './extended-state';
+import {
+  AT,
+  EXTENDED_STATE_BYTES,
+  type ExtendedState,
+  ST_BYTES,
+  StoredState,
+  topOf,
+  YMM_BYTES,
+} from './extended-state';
 
 export class EmulatedRegisters {
   private readonly bytes: Uint8Array;
@@ -34,30 +42,28 @@ export class EmulatedRegisters {
     view.setUint32(layout.MXCSR, state.mxcsr, true);
   }
 
-  store(): ExtendedState {
+  store(): StoredState {
     const { bytes, view } = this;
-    const ymm = new Uint8Array(16 * YMM_BYTES);
+    const stored = new Uint8Array(EXTENDED_STATE_BYTES);
+    const to = new DataView(stored.buffer);
     for (let i = 0; i < 16; i++) {
       const at = layout.VECTOR + layout.VECTOR_BYTES * i;
-      ymm.set(bytes.subarray(at, at + YMM_BYTES), YMM_BYTES * i);
+      stored.set(bytes.subarray(at, at + 16), AT.xmm + 16 * i);
+      stored.set(bytes.subarray(at + 16, at + YMM_BYTES), AT.ymmHigh + 16 * i);
     }
     const status = view.getUint16(layout.X87_STATUS, true);
-    const st = new Uint8Array(8 * ST_BYTES);
     for (let i = 0; i < 8; i++) {
       const at = layout.X87 + layout.X87_BYTES * ((i + topOf(status)) & 7);
-      st.set(bytes.subarray(at, at + 10), ST_BYTES * i);
+      stored.set(bytes.subarray(at, at + 10), AT.st + ST_BYTES * i);
     }
-    return {
-      ymm,
-      st,
-      control: view.getUint16(layout.X87_CONTROL, true),
-      status,
-      tags: view.getUint8(layout.X87_TAGS),
-      opcode: view.getUint16(layout.X87_OPCODE, true),
-      instructionPointer: view.getBigUint64(layout.X87_INSTRUCTION, true),
-      dataPointer: view.getBigUint64(layout.X87_DATA, true),
-      mxcsr: view.getUint32(layout.MXCSR, true),
-    };
+    to.setUint16(AT.control, view.getUint16(layout.X87_CONTROL, true), true);
+    to.setUint16(AT.status, status, true);
+    to.setUint16(AT.tags, view.getUint8(layout.X87_TAGS), true);
+    to.setUint16(AT.opcode, view.getUint16(layout.X87_OPCODE, true), true);
+    to.setBigUint64(AT.instructionPointer, view.getBigUint64(layout.X87_INSTRUCTION, true), true);
+    to.setBigUint64(AT.dataPointer, view.getBigUint64(layout.X87_DATA, true), true);
+    to.setUint32(AT.mxcsr, view.getUint32(layout.MXCSR, true), true);
+    return new StoredState(stored);
   }
 }
 

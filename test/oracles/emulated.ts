@@ -22,6 +22,7 @@ const CODE_64 = { selector: 0x33, rights: 0xa0fb };
 const CODE_32 = { selector: 0x23, rights: 0xc0fb };
 const DATA = { selector: 0x2b, rights: 0xc0f3 };
 const UNUSABLE = 0x10000;
+const LOADS_SEGMENT = /SREG|^L[DEFGS]S$|_FAR$|IRET|INT/;
 
 /** x87, SSE and AVX. */
 const XCR0 = 7n;
@@ -58,6 +59,8 @@ export class Emulated {
   private window = this.windowBytes();
   private readonly pattern = PATTERN.subarray(0, READ_ONLY_FROM);
   private loaded = NOTHING;
+  /** The case before may have loaded a segment register. */
+  private loadedSegments = true;
 
   private create(): Pc {
     const machine = createMachine({ memoryBytes: 4 << 20, cpu: this.model });
@@ -116,6 +119,7 @@ export class Emulated {
       this.registers = new EmulatedRegisters(this.machine);
       this.window = this.windowBytes();
       this.loaded = NOTHING;
+      this.loadedSegments = true;
     }
     return outcome;
   }
@@ -138,11 +142,17 @@ export class Emulated {
     if (test.extended) this.registers.load(test.extended);
     state.gpr.set(test.gpr);
     state.rflags = test.rflags;
-    // A case may have loaded one of them.
-    for (const segment of state.segments) Object.assign(segment, { ...DATA, base: 0n, limit: 0xffffffff });
-    Object.assign(state.segments[Seg.CS], test.compatibility ? CODE_32 : CODE_64);
-    Object.assign(state.segments[Seg.FS], { selector: 0, rights: UNUSABLE, base: test.fsBase });
-    Object.assign(state.segments[Seg.GS], { selector: 0, rights: UNUSABLE, base: test.gsBase });
+    const { segments } = state;
+    if (this.loadedSegments) {
+      for (const segment of segments) Object.assign(segment, { ...DATA, base: 0n, limit: 0xffffffff });
+      for (const segment of [Seg.FS, Seg.GS]) Object.assign(segments[segment], { selector: 0, rights: UNUSABLE });
+    }
+    this.loadedSegments = test.instructions.some(({ mnemonic }) => LOADS_SEGMENT.test(mnemonic));
+    const code = test.compatibility ? CODE_32 : CODE_64;
+    segments[Seg.CS].selector = code.selector;
+    segments[Seg.CS].rights = code.rights;
+    segments[Seg.FS].base = test.fsBase;
+    segments[Seg.GS].base = test.gsBase;
     state.rip = BigInt(CODE + offset);
   }
 

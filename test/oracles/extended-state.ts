@@ -20,9 +20,21 @@ export interface ExtendedState {
 
 /** Bytes of `writeExtendedState`: the legacy region of the XSAVE area up to XMM15, and the upper halves of YMM0 to YMM15. */
 export const EXTENDED_STATE_BYTES = 672;
-const ST_AT = 32;
-const XMM_AT = 160;
-const YMM_HIGH_AT = 416;
+/** Where in them things are. */
+export const AT = {
+  control: 0,
+  status: 2,
+  tags: 4,
+  opcode: 6,
+  instructionPointer: 8,
+  dataPointer: 16,
+  mxcsr: 24,
+  /** MXCSR_MASK, which is no state. */
+  mxcsrMask: 28,
+  st: 32,
+  xmm: 160,
+  ymmHigh: 416,
+} as const;
 
 export function emptyExtendedState(): ExtendedState {
   return {
@@ -46,39 +58,55 @@ export function topOf(status: number): number {
 /** Writes the state as FXSAVE64 does, and the upper halves of the YMM registers after it. */
 export function writeExtendedState(state: ExtendedState, to: Uint8Array): void {
   const view = new DataView(to.buffer, to.byteOffset, EXTENDED_STATE_BYTES);
-  view.setUint16(0, state.control, true);
-  view.setUint16(2, state.status, true);
-  view.setUint16(4, state.tags, true);
-  view.setUint16(6, state.opcode, true);
-  view.setBigUint64(8, state.instructionPointer, true);
-  view.setBigUint64(16, state.dataPointer, true);
-  view.setUint32(24, state.mxcsr, true);
-  to.set(state.st, ST_AT);
+  view.setUint16(AT.control, state.control, true);
+  view.setUint16(AT.status, state.status, true);
+  view.setUint16(AT.tags, state.tags, true);
+  view.setUint16(AT.opcode, state.opcode, true);
+  view.setBigUint64(AT.instructionPointer, state.instructionPointer, true);
+  view.setBigUint64(AT.dataPointer, state.dataPointer, true);
+  view.setUint32(AT.mxcsr, state.mxcsr, true);
+  to.set(state.st, AT.st);
   for (let i = 0; i < 16; i++) {
     const at = i * YMM_BYTES;
-    to.set(state.ymm.subarray(at, at + 16), XMM_AT + 16 * i);
-    to.set(state.ymm.subarray(at + 16, at + 32), YMM_HIGH_AT + 16 * i);
+    to.set(state.ymm.subarray(at, at + 16), AT.xmm + 16 * i);
+    to.set(state.ymm.subarray(at + 16, at + 32), AT.ymmHigh + 16 * i);
+  }
+}
+
+/** State as `writeExtendedState` lays it out, taken apart only if somebody looks at it. */
+export class StoredState {
+  private known: ExtendedState | undefined;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  /** The x87 status word. */
+  get status(): number {
+    return this.bytes[AT.status] | (this.bytes[AT.status + 1] << 8);
+  }
+
+  get state(): ExtendedState {
+    return (this.known ??= readExtendedState(this.bytes));
   }
 }
 
 /** The reverse of `writeExtendedState`. */
-export function readExtendedState(from: Uint8Array): ExtendedState {
+function readExtendedState(from: Uint8Array): ExtendedState {
   const view = new DataView(from.buffer, from.byteOffset, EXTENDED_STATE_BYTES);
   const ymm = new Uint8Array(16 * YMM_BYTES);
   for (let i = 0; i < 16; i++) {
     const at = i * YMM_BYTES;
-    ymm.set(from.subarray(XMM_AT + 16 * i, XMM_AT + 16 * i + 16), at);
-    ymm.set(from.subarray(YMM_HIGH_AT + 16 * i, YMM_HIGH_AT + 16 * i + 16), at + 16);
+    ymm.set(from.subarray(AT.xmm + 16 * i, AT.xmm + 16 * i + 16), at);
+    ymm.set(from.subarray(AT.ymmHigh + 16 * i, AT.ymmHigh + 16 * i + 16), at + 16);
   }
   return {
     ymm,
-    st: from.slice(ST_AT, ST_AT + 8 * ST_BYTES),
-    control: view.getUint16(0, true),
-    status: view.getUint16(2, true),
-    tags: view.getUint16(4, true),
-    opcode: view.getUint16(6, true),
-    instructionPointer: view.getBigUint64(8, true),
-    dataPointer: view.getBigUint64(16, true),
-    mxcsr: view.getUint32(24, true),
+    st: from.slice(AT.st, AT.st + 8 * ST_BYTES),
+    control: view.getUint16(AT.control, true),
+    status: view.getUint16(AT.status, true),
+    tags: view.getUint16(AT.tags, true),
+    opcode: view.getUint16(AT.opcode, true),
+    instructionPointer: view.getBigUint64(AT.instructionPointer, true),
+    dataPointer: view.getBigUint64(AT.dataPointer, true),
+    mxcsr: view.getUint32(AT.mxcsr, true),
   };
 }

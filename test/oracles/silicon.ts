@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Case, fits, LOW_WINDOW, type Outcome, type Patch } from './case';
-import { readExtendedState, EXTENDED_STATE_BYTES, writeExtendedState } from './extended-state';
+import { AT, EXTENDED_STATE_BYTES, StoredState, writeExtendedState } from './extended-state';
 
 const CASE_BYTES = 208;
 const RESULT_BYTES = 184;
@@ -93,6 +93,7 @@ function decodeResult(from: Buffer, at: number, extended: boolean): [outcome: Ou
   const vector = view.getUint32(164, true);
   const bytesAt = at + RESULT_BYTES;
   const bytesEnd = bytesAt + view.getUint32(176, true);
+  if (extended) from.fill(0, bytesEnd + AT.mxcsrMask, bytesEnd + AT.st);
   const outcome: Outcome = {
     gpr,
     rip: view.getBigUint64(128, true),
@@ -104,7 +105,7 @@ function decodeResult(from: Buffer, at: number, extended: boolean): [outcome: Ou
     errorCode: view.getUint32(168, true),
     changedAt: view.getUint32(172, true),
     changed: from.subarray(bytesAt, bytesEnd),
-    extended: extended ? readExtendedState(from.subarray(bytesEnd, bytesEnd + EXTENDED_STATE_BYTES)) : undefined,
+    extended: extended ? new StoredState(from.subarray(bytesEnd, bytesEnd + EXTENDED_STATE_BYTES)) : undefined,
   };
   return [outcome, extended ? bytesEnd + EXTENDED_STATE_BYTES : bytesEnd];
 }
