@@ -3,6 +3,7 @@
  * topmost translated one. 4-level paging translates 48 bits, 5-level paging (CR4.LA57) 57.
  */
 import type { CpuModel } from './cpuid';
+import { highHalf } from './halves';
 import { Cr4, type CpuState } from './state';
 
 const LEVEL_4_BITS = 48;
@@ -45,12 +46,7 @@ export function isCanonicalRange(state: Pick<CpuState, 'cr4'>, vaHigh: number, v
   return vaHigh !== lastOfLowHalf || (vaLow >>> 0) + size <= 2 ** 32;
 }
 
-/** An address and its halves: quicker than arithmetic, which makes a new bigint each time. */
-const address = new BigUint64Array(1);
-const halves = new Int32Array(address.buffer);
-
 function isSignExtended(va: bigint, bits: number): boolean {
-  address[0] = va;
-  const top = halves[1] >> (bits - 33);
+  const top = highHalf(va) >> (bits - 33);
   return top === 0 || top === -1;
 }

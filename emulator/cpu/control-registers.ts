@@ -3,6 +3,7 @@ import { Gpr, Seg, type Instruction } from '../isa/instruction';
 import type { Cpu } from './cpu';
 import type { CpuModel, Feature } from './cpuid';
 import { GuestException, Vector } from './exceptions';
+import { highHalf } from './halves';
 import { operandAt, readEdxEax, readGpr, readOperand, writeEdxEax, writeGpr, writeOperand } from './registers';
 import { SystemType } from './segmentation';
 import { Cr0, Cr4, Efer } from './state';
@@ -65,12 +66,15 @@ function requireRing0(cpu: Cpu): void {
   if (cpu.state.cpl !== 0) generalProtection();
 }
 
+/** Those that exist; CR1, CR5 to CR7 and CR9 to CR15 do not. */
+const CONTROL_REGISTERS: ReadonlySet<number> = new Set([0, 2, 3, 4, 8]);
+
 /** MOV CRn, r and MOV r, CRn. */
 export function executeMovCr(cpu: Cpu, instruction: Instruction): void {
   const [destination, source] = instruction.operands;
   const index =
     destination.kind === 'control' ? destination.register : source.kind === 'control' ? source.register : -1;
-  if (![0, 2, 3, 4, 8].includes(index)) throw new GuestException(Vector.UD);
+  if (!CONTROL_REGISTERS.has(index)) throw new GuestException(Vector.UD);
   requireRing0(cpu);
   if (destination.kind === 'register') writeGpr(cpu.state, destination, readControlRegister(cpu, index));
   else if (source.kind === 'register') writeControlRegister(cpu, index, readGpr(cpu.state, source));
@@ -132,9 +136,9 @@ function setCr0(cpu: Cpu, value: bigint): void {
 export function setCr3(cpu: Cpu, value: bigint): void {
   const { state } = cpu;
   const pcids = (state.cr4 & Cr4.PCIDE) !== 0;
-  const keep = pcids && (value & CR3_NO_FLUSH) !== 0n;
-  const cr3 = pcids ? value & ~CR3_NO_FLUSH : value;
-  if (cr3 >> BigInt(cpu.model.physicalAddressBits)) generalProtection();
+  const keep = pcids && highHalf(value) < 0;
+  const cr3 = keep ? value - CR3_NO_FLUSH : value;
+  if (highHalf(cr3) >>> (cpu.model.physicalAddressBits - 32)) generalProtection();
   if (state.paging && state.cr4 & Cr4.PAE && !state.longMode) loadPdptes(cpu, cr3);
   state.cr3 = cr3;
   if (!pcids) cpu.translations.flush(true);

@@ -5,16 +5,13 @@
 import { isCanonical, isCanonicalHigh } from './canonical';
 import type { Cpu } from './cpu';
 import { GuestException, Vector } from './exceptions';
+import { highHalf, lowHalf } from './halves';
 import { PageAccess } from './paging';
 import { Cr0, Flag } from './state';
 
 export type AccessSize = 1 | 2 | 4 | 8;
 
 const PAGE_OFFSET = 0xfff;
-
-/** An address and its halves: quicker than shifts and masks, which make a new bigint each. */
-const address = new BigUint64Array(1);
-const halves = new Uint32Array(address.buffer);
 
 /** `PageAccess` of a data access at the current privilege level. */
 export function dataAccess(cpu: Cpu): number {
@@ -27,9 +24,8 @@ export function dataAccess(cpu: Cpu): number {
  */
 function translate(cpu: Cpu, va: bigint, access: number, nonCanonical: Vector): number {
   const { longMode } = cpu.state;
-  address[0] = va;
-  const low = halves[0];
-  const high = longMode ? halves[1] : 0;
+  const low = lowHalf(va) >>> 0;
+  const high = longMode ? highHalf(va) >>> 0 : 0;
   if (longMode && !isCanonicalHigh(cpu.state, high)) throw new GuestException(nonCanonical, 0);
   const known = cpu.translations.find(high, low, access);
   if (known >= 0) return known + (low & PAGE_OFFSET);
@@ -165,15 +161,14 @@ const UNCHECKED = PageAccess.IMPLICIT | PageAccess.SHADOW_STACK;
  * A non-canonical address is left to raise its own exception.
  */
 export function requireAligned(cpu: Cpu, va: bigint, size: number, access: number): void {
-  if (!(access & PageAccess.USER) || access & UNCHECKED || Number(va & 7n) % size === 0) return;
+  if (!(access & PageAccess.USER) || access & UNCHECKED || (lowHalf(va) & 7) % size === 0) return;
   if (!(cpu.state.cr0 & Cr0.AM) || !cpu.state.flag(Flag.AC)) return;
   if (!cpu.state.longMode || isCanonical(cpu.state, va)) throw new GuestException(Vector.AC, 0);
 }
 
 /** Bytes from `va` to the end of its page. */
 function bytesInPage(va: bigint): number {
-  address[0] = va;
-  return PAGE_OFFSET + 1 - (halves[0] & PAGE_OFFSET);
+  return PAGE_OFFSET + 1 - (lowHalf(va) & PAGE_OFFSET);
 }
 
 function readPhysical(cpu: Cpu, pa: number, size: AccessSize): bigint {

@@ -39,16 +39,20 @@ export class AddressSpaces {
 
   /** Makes the address space of `cr3` the current one, with whatever is still known of it. */
   enter(cr3: bigint): void {
-    let at = this.spaces.findIndex(({ key }) => key === cr3);
+    const { spaces } = this;
+    let at = 0;
+    while (at < spaces.length && spaces[at].key !== cr3) at++;
     if (at === 0) return;
-    if (at < 0) {
+    if (at === spaces.length) {
       // The PCID now belongs to other tables, or the space used longest ago makes room.
-      const samePcid = this.spaces.findIndex(({ key }) => key >= 0n && (key & PCID) === (cr3 & PCID));
-      at = samePcid < 0 ? this.spaces.length - 1 : samePcid;
-      this.flushOne(this.spaces[at]);
-      this.spaces[at].key = cr3;
+      const samePcid = spaces.findIndex(({ key }) => key >= 0n && (key & PCID) === (cr3 & PCID));
+      at = samePcid < 0 ? spaces.length - 1 : samePcid;
+      this.flushOne(spaces[at]);
+      spaces[at].key = cr3;
     }
-    this.spaces.unshift(...this.spaces.splice(at, 1));
+    const space = spaces[at];
+    spaces.copyWithin(1, 0, at);
+    spaces[0] = space;
   }
 
   private flushOne({ tlb, jumps }: AddressSpace): void {

@@ -3,6 +3,7 @@
  * was allowed when it was entered, so there is one cache per privilege and code size, and a flush with every flush of
  * translations.
  */
+import { EntryList } from './entry-list';
 import * as layout from './layout';
 
 /** Whose code each cache holds; that for ring 0 follows that for ring 3. */
@@ -19,15 +20,12 @@ const ENTRY_MASK = layout.JUMP_CACHE_ENTRIES - 1;
 
 const pageNumber = (vaHigh: number, vaLow: number): number => (vaHigh >>> 0) * 2 ** 20 + (vaLow >>> 12);
 
-/** Up to so many entries are forgotten one by one; beyond that a whole cache is cleared. */
-const FEW = 512;
-
 export class JumpCache {
   private readonly i32: Int32Array;
   private readonly bytes: Uint8Array;
   private readonly empty: Uint8Array;
   /** Addresses of the entries made since the last flush, for each cache. */
-  private readonly entered: number[][] = Array.from({ length: layout.JUMP_CACHES }, () => []);
+  private readonly entered = Array.from({ length: layout.JUMP_CACHES }, () => new EntryList());
   /** Linear page numbers of the RIPs entered since everything was last flushed. */
   private readonly pages = new Set<number>();
 
@@ -68,7 +66,7 @@ export class JumpCache {
     this.i32[entry + 1] = ripHigh;
     this.i32[entry + 2] = record;
     this.pages.add(pageNumber(ripHigh, ripLow));
-    if (this.entered[cache].length <= FEW) this.entered[cache].push(address);
+    this.entered[cache].add(address);
   }
 
   private invalidate(entry: number): void {
@@ -97,12 +95,9 @@ export class JumpCache {
   }
 
   flushOne(cache: number): void {
-    const entries = this.entered[cache];
-    if (entries.length === 0) return;
-    if (entries.length > FEW) this.bytes.set(this.empty, this.base(cache));
-    else {
-      for (const entry of entries) this.invalidate(entry);
-    }
-    entries.length = 0;
+    const entered = this.entered[cache];
+    if (entered.overflown) this.bytes.set(this.empty, this.base(cache));
+    else for (let i = 0; i < entered.count; i++) this.invalidate(entered.entries[i]);
+    entered.count = 0;
   }
 }

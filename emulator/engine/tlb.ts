@@ -3,6 +3,7 @@
  * instruction fetches that only TypeScript looks at.
  */
 import { PAGE_BYTES } from '../memory';
+import { EntryList } from './entry-list';
 import * as layout from './layout';
 
 /** Which pair of tables is in force. */
@@ -23,9 +24,6 @@ const TWO_20 = 2 ** 20;
 /** In `written`: more than one entry. */
 const SEVERAL = -1;
 
-/** Up to so many entries are forgotten one by one; beyond that whole tables are cleared. */
-const FEW = 512;
-
 export class Tlb {
   private readonly i32: Int32Array;
   private readonly bytes: Uint8Array;
@@ -37,8 +35,8 @@ export class Tlb {
   /** Physical pages that may stand in the write tables, with the address of the entry if there is only one. */
   private readonly written = new Map<number, number>();
   /** What was entered since the last flush: addresses of entries, and indices of fetch entries. */
-  private readonly filled: number[] = [];
-  private readonly filledFetches: number[] = [];
+  private readonly filled = new EntryList();
+  private readonly filledFetches = new EntryList();
   /** The large pages some of that belongs to: by size in bytes, their numbers in the linear address space. */
   private readonly large = new Map<number, Set<number>>();
 
@@ -68,15 +66,15 @@ export class Tlb {
 
   flush(): void {
     const { filled, filledFetches } = this;
-    if (filled.length > FEW) this.clear();
-    else for (const entry of filled) this.invalidateEntry(entry);
-    if (filledFetches.length > FEW) this.fetchTag.fill(-1);
-    else for (const slot of filledFetches) this.fetchTag[slot] = -1;
     // Guests flush all the time, mostly what is empty: nothing is allocated here, as clearing a Map would.
-    filled.length = 0;
-    filledFetches.length = 0;
+    if (filled.overflown) this.clear();
+    else for (let i = 0; i < filled.count; i++) this.invalidateEntry(filled.entries[i]);
+    if (filledFetches.overflown) this.fetchTag.fill(-1);
+    else for (let i = 0; i < filledFetches.count; i++) this.fetchTag[filledFetches.entries[i]] = -1;
+    filled.count = 0;
+    filledFetches.count = 0;
     if (this.written.size > 0) this.written.clear();
-    if (this.large.size > 0) this.large.clear();
+    for (const numbers of this.large.values()) if (numbers.size > 0) numbers.clear();
   }
 
   /** `entry`: its address in linear memory. */
@@ -88,8 +86,9 @@ export class Tlb {
 
   /** Tells that what is entered for an address belongs to a page of more than 4 KiB. */
   noteLarge(vaHigh: number, vaLow: number, pageBytes: number): void {
-    const numbers = this.large.get(pageBytes) ?? new Set();
-    this.large.set(pageBytes, numbers.add(largeNumber(vaHigh, vaLow, pageBytes)));
+    let numbers = this.large.get(pageBytes);
+    if (!numbers) this.large.set(pageBytes, (numbers = new Set()));
+    numbers.add(largeNumber(vaHigh, vaLow, pageBytes));
   }
 
   private isLarge(vaHigh: number, vaLow: number): boolean {
@@ -101,7 +100,7 @@ export class Tlb {
 
   /** Forgets the page that holds an address (as halves) in all tables; false if that was a large page, and all is forgotten. */
   flushPage(vaHigh: number, vaLow: number): boolean {
-    if (this.large.size > 0 && this.isLarge(vaHigh, vaLow)) {
+    if (this.isLarge(vaHigh, vaLow)) {
       this.flush();
       return false;
     }
@@ -111,10 +110,10 @@ export class Tlb {
 
   private flushSmallPage(vaHigh: number, vaLow: number): void {
     const index = (vaLow >>> 12) & ENTRY_MASK;
-    for (let table = 0; table < 2 * layout.TLB_PAIRS && this.filled.length > 0; table++) {
+    for (let table = 0; table < 2 * layout.TLB_PAIRS && this.filled.count > 0; table++) {
       this.invalidateEntry(this.start + table * TABLE_BYTES + index * layout.TLB_ENTRY_BYTES);
     }
-    if (this.filledFetches.length === 0) return;
+    if (this.filledFetches.count === 0) return;
     const slot = (vaLow >>> 12) & (FETCH_ENTRIES - 1);
     const tag = pageNumber(vaHigh, vaLow);
     for (const entry of [slot, slot + FETCH_ENTRIES]) if (this.fetchTag[entry] === tag) this.fetchTag[entry] = -1;
@@ -125,7 +124,7 @@ export class Tlb {
     const index = (vaLow >>> 12) & ENTRY_MASK;
     const address = this.base(pair) + (write ? TABLE_BYTES : 0) + index * layout.TLB_ENTRY_BYTES;
     const entry = address >> 2;
-    if (this.filled.length <= FEW) this.filled.push(address);
+    this.filled.add(address);
     this.i32[entry] = vaLow & ~(PAGE_BYTES - 1);
     this.i32[entry + 1] = vaHigh;
     this.i32[entry + 2] = layout.RAM + page;
@@ -174,7 +173,7 @@ export class Tlb {
 
   fillFetch(user: boolean, vaHigh: number, vaLow: number, page: number): void {
     const slot = ((vaLow >>> 12) & (FETCH_ENTRIES - 1)) + (user ? FETCH_ENTRIES : 0);
-    if (this.filledFetches.length <= FEW) this.filledFetches.push(slot);
+    this.filledFetches.add(slot);
     this.fetchTag[slot] = pageNumber(vaHigh, vaLow);
     this.fetchPage[slot] = page;
   }
