@@ -64,8 +64,11 @@ const PRIVILEGED = [
   ...['RDMSR', 'WRMSR', 'IN', 'OUT', 'INS', 'OUTS', 'CLAC', 'STAC', 'SWAPGS', 'XSETBV', 'XSAVES', 'XRSTORS'],
 ];
 
-/** What would reach the system this runs on, and the return from there, which AMD's processors have in compatibility mode. */
-const NOT_COMPARED = new Set(['SYSCALL', 'SYSRET']);
+/**
+ * SYSCALL would reach the system this runs on; SYSRET exists in compatibility mode with AMD's processors alone; IRET depends
+ * on the system's descriptors.
+ */
+const NOT_COMPARED = new Set(['SYSCALL', 'SYSRET', 'IRET']);
 
 const COMPARED = new Set(
   [...definitions.map(({ mnemonic }) => mnemonic), ...UNPRIVILEGED, ...PRIVILEGED].filter(
