@@ -15,13 +15,15 @@ import { readBytes } from './files';
 import type { Given, Options } from './options';
 import { checkModel, memorySizeOf } from './target-options';
 import type { Terminal } from './terminal';
-import { parseChoice } from './values';
+import { definitions, parseChoice } from './values';
 
 export const GUEST_OPTIONS = {
   kernel: { value: 'FILE', help: 'bzImage (vmlinuz) or vmlinux of an x86-64 kernel' },
   initrd: { value: 'FILE|DIR', help: 'initial RAM disk; a folder becomes one' },
   busybox: { value: 'FILE', help: 'static busybox: an initial RAM disk with its commands and a shell' },
   init: { value: 'ELF|FILE.S', help: 'static executable or assembly source that runs as /init, the first process' },
+  I: { short: 'I', value: 'DIR', multiple: true, help: 'look for #include files of --init FILE.S there too' },
+  D: { short: 'D', value: 'NAME=VALUE', multiple: true, help: 'define a C macro for --init FILE.S' },
   append: {
     value: 'TEXT',
     help: 'kernel command line; console=ttyS0 comes before it unless it names a console (default: console=ttyS0 nokaslr)',
@@ -53,7 +55,10 @@ const SETTLED = ['kernel', 'initrd', 'busybox', 'init', 'append', 'memory', 'cpu
 
 /** Throws UsageError if there is nothing to start from, or too much. */
 export function checkGuestOptions(given: GivenGuest, usage: string): void {
-  const { kernel, snapshot } = given;
+  const { kernel, snapshot, init } = given;
+  if (init === undefined && given.I.length + given.D.length > 0) {
+    throw new UsageError('-I and -D need --init FILE.S.', 'They are for the assembly source of the first process.');
+  }
   if (snapshot === undefined) {
     if (kernel === undefined || kernel === '') throw new UsageError('boot needs --kernel FILE.', usage);
     return;
@@ -101,7 +106,7 @@ function bootInputs(given: GivenGuest, terminal: Terminal): Omit<LinuxBootOption
   const entry = given.entry === undefined ? undefined : parseChoice('--entry', given.entry, LINUX_ENTRIES);
   const platform = given.platform === undefined ? undefined : parseChoice('--platform', given.platform, PLATFORMS);
   checkModel(given.cpu);
-  const initrd = initialFileSystem(given);
+  const initrd = initialFileSystem({ ...given, includePaths: given.I, defines: definitions(given.D) });
   const problem = initrd && initrdProblem(initrd);
   if (problem !== undefined) terminal.error(`ringside: warning: the initial RAM disk will be of no use: ${problem}.`);
   return {

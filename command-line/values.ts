@@ -41,3 +41,14 @@ export function splitAssignment(text: string): { name: string; value: string | u
   if (equals < 0) return { name: text, value: undefined };
   return { name: text.slice(0, equals), value: text.slice(equals + 1) };
 }
+
+/** C macros given as `NAME=VALUE`, or `NAME` for 1. */
+export function definitions(given: readonly string[]): Record<string, string | true> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const { name, value } = splitAssignment(text);
+      if (!/^[A-Za-z_]\w*(?:\(.*\))?$/.test(name)) throw new UsageError(`-D ${text}: "${name}" is no macro name.`);
+      return [name, value ?? true];
+    }),
+  );
+}

@@ -41,6 +41,6 @@ export { readKallsyms } from './linux/kallsyms';
 export { type KernelImage, readKernelImage } from './linux/kernel-image';
 export { kernelSlide } from './linux/slide';
 export { type BzImage, readBzImage } from './linux/bz-image';
-export { type CpioEntry, writeCpio } from './initramfs/cpio';
-export { busyboxInitramfs, gzipInitramfs, programInitramfs } from './initramfs/initramfs';
+export { type CpioEntry, CpioError, checkFileSize as checkCpioFileSize, writeCpio } from './initramfs/cpio';
+export { busyboxInitramfs, folderInitramfs, gzipInitramfs, programInitramfs } from './initramfs/initramfs';
 export { initrdProblem } from './initramfs/recognize';

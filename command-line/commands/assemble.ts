@@ -7,7 +7,7 @@ import { CommandError, ExitCode, UsageError } from '../errors';
 import { diagnosticLines } from '../diagnostics';
 import { readBytes, readIfPresent, writeFile } from '../files';
 import { parseOneOperand, type CommandDescription } from '../options';
-import { splitAssignment } from '../values';
+import { definitions } from '../values';
 import type { Command } from './command';
 
 const description = {
@@ -51,16 +51,6 @@ export const assembleCommand: Command = {
     return Promise.resolve(ExitCode.SUCCESS);
   },
 };
-
-function definitions(given: readonly string[]): Record<string, string | true> {
-  return Object.fromEntries(
-    given.map((text) => {
-      const { name, value } = splitAssignment(text);
-      if (!/^[A-Za-z_]\w*(?:\(.*\))?$/.test(name)) throw new UsageError(`-D ${text}: "${name}" is no macro name.`);
-      return [name, value ?? true];
-    }),
-  );
-}
 
 /** For .incbin. */
 function readBinary(path: string): Uint8Array | undefined {

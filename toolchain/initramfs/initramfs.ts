@@ -12,6 +12,15 @@ const CONSOLE: readonly CpioEntry[] = [
   { kind: 'character-device', path: 'dev/ttyS0', major: 4, minor: 64, permissions: 0o666 },
 ];
 
+/**
+ * The entries of a folder as an archive, with the device nodes that a first process needs and nobody but root could have
+ * made in it; those that are there are left as they are.
+ */
+export function folderInitramfs(entries: readonly CpioEntry[]): Uint8Array {
+  const present = new Set(entries.map(({ path }) => path));
+  return writeCpio([...entries, ...CONSOLE.filter(({ path }) => !present.has(path))]);
+}
+
 /** A static executable as /init. */
 export function programInitramfs(program: Uint8Array): Uint8Array {
   return writeCpio([...CONSOLE, { kind: 'file', path: 'init', data: program, permissions: EXECUTABLE }]);
