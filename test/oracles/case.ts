@@ -1,6 +1,7 @@
 /** What is executed on both sides, and what came of it. */
 import type { Instruction } from '../../emulator';
 import type { ExtendedState, StoredState } from './extended-state';
+import type { Group } from './groups';
 
 /** Where things are (no round numbers, which random operands might hit), on silicon (cpu-harness.c) and in the emulator alike. */
 export const CODE = 0x13570000;
@@ -28,6 +29,8 @@ export interface Patch {
 }
 
 export interface Case {
+  /** Of its first instruction. */
+  readonly group: Group;
   /** What it executes, for the table of undefined flags; empty if the bytes are undefined. */
   instructions: Instruction[];
   readonly gpr: BigUint64Array;

@@ -27,17 +27,20 @@ export function formOf({ mnemonic, operands }: Instruction): string {
 export class Coverage {
   readonly mnemonics = new Map<string, number>();
   readonly forms = new Map<string, number>();
+  readonly groups = new Map<string, number>();
 
-  count({ instructions }: Case): void {
+  count({ group, instructions }: Case): void {
     const add = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
     add(this.mnemonics, instructions[0].mnemonic);
     add(this.forms, formOf(instructions[0]));
+    add(this.groups, group);
   }
 
-  /** One line for all: how many of what, and the form that came least often. */
+  /** One line for all: how many of what, the form that came least often, and the cases of each group. */
   summary(): string {
     const [rarest, count] = [...this.forms].reduce((least, form) => (form[1] < least[1] ? form : least));
-    return `${this.mnemonics.size} mnemonics in ${this.forms.size} forms (least often ${rarest}: ${count})`;
+    const groups = [...this.groups].map(([group, cases]) => `${group} ${cases}`).sort();
+    return `${this.mnemonics.size} mnemonics in ${this.forms.size} forms (least often ${rarest}: ${count}; ${groups.join(', ')})`;
   }
 
   /** One line for each mnemonic: its cases, and those of each of its forms. */

@@ -134,7 +134,7 @@ export class Generator {
     return test;
   }
 
-  private emptyCase(compatibility: boolean, { bytes }: Draft): Case {
+  private emptyCase(compatibility: boolean, { bytes, group }: Draft): Case {
     const { random, code } = this;
     let rflags = Flag.FIXED | Flag.IF | (random.next() & STATUS_FLAGS);
     if (random.chance(30)) rflags |= Flag.DF;
@@ -146,6 +146,7 @@ export class Generator {
     if (code.chance(10)) codeOffset = 0x1000 - code.below(bytes.length + 1);
     else if (code.chance(3)) codeOffset = CODE_BYTES - bytes.length;
     return {
+      group,
       instructions: [],
       gpr,
       fsBase: random.chance(50) ? BigInt(WINDOW + random.below(0x1000)) : random.bits64() >> 17n,
