@@ -14,8 +14,12 @@ const OWN_STATE = [
 ];
 const UPDATE_SECONDS = 120;
 const DOWNLOAD_SECONDS = 300;
+/** Exit code of timeout(1). */
+const TIMED_OUT = 124;
 
 let updated = false;
+/** Servers that did not answer once are not asked again. */
+let unreachable;
 
 /** Takes one file out of a package: the first of `candidates` that is there becomes `file`. Throws UserError. */
 export function fileFromPackage(file, packageName, candidates) {
@@ -54,16 +58,25 @@ function update() {
     throw new UserError('This needs apt-get and dpkg-deb: it takes Debian packages apart.');
   }
   for (const part of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(folder, part), { recursive: true });
-  run('apt-get', ['-qq', ...NETWORK, ...OWN_STATE, 'update'], UPDATE_SECONDS);
-  updated = true;
+  if (unreachable) throw unreachable;
+  try {
+    run('apt-get', ['-qq', ...NETWORK, ...OWN_STATE, 'update'], UPDATE_SECONDS);
+    updated = true;
+  } catch (error) {
+    unreachable = error;
+    throw error;
+  }
 }
 
 /** What the program prints. Throws UserError with the last line it said on stderr if it fails or takes too long. */
 function run(program, args, seconds, cwd = folder) {
-  const { status, signal, stdout, stderr } = spawnSync(program, args, {
-    ...{ cwd, encoding: 'utf8', timeout: seconds * 1000, maxBuffer: 1 << 26 },
+  // timeout(1) also ends what the program has started, which would keep the pipes open.
+  const { status, stdout, stderr } = spawnSync('timeout', ['-k', '5', `${seconds}`, program, ...args], {
+    ...{ cwd, encoding: 'utf8', maxBuffer: 1 << 26 },
   });
   if (status === 0) return stdout;
   const said = stderr?.trim().split('\n').at(-1) ?? '';
-  throw new UserError(`${program}: ${signal ? `no end after ${seconds} s` : said || `exit code ${status}`}`);
+  throw new UserError(
+    `${program}: ${status === TIMED_OUT ? `no end after ${seconds} s` : said || `exit code ${status}`}`,
+  );
 }
