@@ -32,6 +32,8 @@ export interface DebuggeeListener {
   exited(end: SessionEnd): void;
   /** The guest waits for time to pass, or for input. */
   idle(): void;
+  /** The guest has rewritten code that a listing shows. */
+  listingChanged(path: string): void;
   /** Text for the debug console. */
   log(text: string, location?: { path: string; line: number }): void;
 }
@@ -75,7 +77,7 @@ export class Debuggee {
   ) {
     const machineBreakpoints = new MachineBreakpoints(target.machine);
     const log = listener.log.bind(listener);
-    this.listings = new Listings(target);
+    this.listings = new Listings(target, (path) => listener.listingChanged(path));
     this.sources = new Sources(target, this.listings, readSource);
     this.breakpoints = new CodeBreakpoints(target, machineBreakpoints, this.listings, nextBreakpointId, log);
     this.dataBreakpoints = new DataBreakpoints(target, nextBreakpointId, log);

@@ -15,18 +15,17 @@ const NO_KERNEL = 'none';
 /** Attributes that only a Linux kernel gives meaning to. */
 const LINUX_ATTRIBUTES = ['initrd', 'busybox', 'append', 'platform', 'entry', 'fastTime'] as const;
 
-/** `bootsLinux` is called before a Linux kernel is loaded. Throws AdapterError. */
+/** Throws AdapterError. */
 export function launch(
   attributes: LaunchAttributes,
   serial: (byte: number) => void,
-  bootsLinux: () => void,
 ): LoadedTarget & { readSource: typeof readText } {
   const { kernel } = attributes;
   const named = kernel === undefined || kernel === '' || kernel === NO_KERNEL ? undefined : kernel;
   const linux = named === undefined ? undefined : readLinuxKernel(named);
-  if (named === undefined || !linux) return { ...launchProgram(attributes, serial), readSource: readText };
-  bootsLinux();
-  return { ...launchLinux(attributes, named, linux, serial), readSource: readText };
+  const loaded =
+    named !== undefined && linux ? launchLinux(attributes, named, linux, serial) : launchProgram(attributes, serial);
+  return { ...loaded, readSource: readText };
 }
 
 function launchProgram(attributes: LaunchAttributes, serial: (byte: number) => void): LoadedTarget {

@@ -33,9 +33,13 @@ export class Listings {
   /** A Linux kernel is listed by parts. */
   private readonly parts: CodeListings | undefined;
 
-  constructor(private readonly target: Target) {
+  /** `changed` gets the path of a listing whose text is no longer what it was. */
+  constructor(
+    private readonly target: Target,
+    changed: (path: string) => void = () => {},
+  ) {
     const linux = target.linux && target.images.find(({ role }) => role === 'kernel');
-    this.parts = linux && new CodeListings(target, linux);
+    this.parts = linux && new CodeListings(target, linux, changed);
     this.entries = target.images
       .filter((image) => image.elf !== undefined && image !== linux)
       .map((image) => ({

@@ -75,6 +75,8 @@ export interface CustomRequests {
 /** Custom events: name and `body`. */
 export interface CustomEvents {
   'ringside/serialOutput': SerialData;
+  /** The guest has rewritten code that a listing shows. */
+  'ringside/listingChanged': ListingChanged;
 }
 
 /** A symbol an address resolves to. */
@@ -274,6 +276,11 @@ export interface ListingLine {
   /** Bytes of the instruction. */
   readonly length: number;
   readonly location?: Location;
+}
+
+export interface ListingChanged {
+  /** The URI, see `LISTING_SCHEME`. */
+  readonly path: string;
 }
 
 // --- ringside/serialInput, ringside/serialOutput ----------------------------------------------------------------------

@@ -21,6 +21,7 @@ import { SerialOutput } from './serial';
 import { stackTraceBody } from './stack-trace';
 import { THREAD_ID } from './stops';
 import { syscallTableResponse } from './system-calls';
+import type { Target } from './target';
 
 type Body = object | undefined;
 // Requests arrive as JSON: what a handler gets is what the protocol promises for its command.
@@ -162,8 +163,7 @@ export class RingsideSession extends DebugSession {
 
   private boot(attributes: LaunchAttributes): void {
     this.progress?.end();
-    const { target, warnings, readSource } = this.load(attributes);
-    this.progress?.watch(target);
+    const { target, warnings, readSource } = launch(attributes, this.serial.write);
     for (const warning of warnings) this.sendEvent(new OutputEvent(`${warning}\n`, 'console'));
     this.debuggee?.dispose();
     this.debuggee = new Debuggee(
@@ -173,6 +173,7 @@ export class RingsideSession extends DebugSession {
         stopped: (body) => this.stoppedNow(body),
         exited: (end) => this.exited(end),
         idle: () => this.idle(),
+        listingChanged: (path) => this.listingChanged(path),
         log: (text, location) => this.log(text, location),
       },
       () => this.knownBreakpointIds.shift() ?? this.nextBreakpointId++,
@@ -180,17 +181,9 @@ export class RingsideSession extends DebugSession {
     );
   }
 
-  private load(attributes: LaunchAttributes): ReturnType<typeof launch> {
-    try {
-      return launch(attributes, this.serial.write, () => this.beginProgress());
-    } catch (error) {
-      this.progress?.end();
-      throw error;
-    }
-  }
-
   private configurationDone(): undefined {
     this.configured = true;
+    this.beginProgress(this.ready.target);
     this.ready.start(!this.noDebug && (this.attributes?.stopOnEntry ?? this.attributes?.program !== undefined));
     return undefined;
   }
@@ -209,15 +202,15 @@ export class RingsideSession extends DebugSession {
     if (this.configured) this.configurationDone();
   }
 
-  private beginProgress(): void {
-    if (!this.client.progress) return;
-    this.progress = new BootProgress(`boot-${this.nextProgress++}`, (event) => this.sendEvent(event));
-    this.progress.begin(this.attributes?.kernel ?? '');
+  /** Not before the client has configured the session: VS Code, for one, does not listen earlier. */
+  private beginProgress(target: Target): void {
+    if (!this.client.progress || !target.linux) return;
+    this.progress = new BootProgress(`boot-${this.nextProgress++}`, target, (event) => this.sendEvent(event));
   }
 
   /** DAP `cancel`: of what can be cancelled there is only the boot, without which the session has no purpose. */
   private cancel({ progressId }: DebugProtocol.CancelArguments): undefined {
-    if (progressId !== undefined && this.progress?.id === progressId) return this.end();
+    if (this.progress?.id === progressId && this.progress?.isOver === false) return this.end();
     return undefined;
   }
 
@@ -225,6 +218,11 @@ export class RingsideSession extends DebugSession {
   private idle(): void {
     this.serial.flush();
     this.progress?.idle();
+  }
+
+  private listingChanged(path: string): void {
+    const body: CustomEvents['ringside/listingChanged'] = { path };
+    this.sendEvent(new Event('ringside/listingChanged', body));
   }
 
   private end(): undefined {

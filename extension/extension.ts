@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import * as vscode from 'vscode';
 import { adapterFactory } from './adapter-process';
+import { LinuxBoots } from './boot-linux';
 import { registerCommands } from './commands';
-import { dynamicConfigurations, LaunchConfigurations } from './launch-configurations';
+import { dynamicConfigurations, LaunchConfigurations, openProgram } from './launch-configurations';
 import { Listings } from './listing';
 import { DEBUG_TYPE } from './requests';
 import { SerialTerminals } from './serial-terminal';
@@ -18,13 +19,15 @@ const ACTIVATION_MEASURE = 'ringside.activate';
 export function activate(context: vscode.ExtensionContext): void {
   const begin = performance.now();
   const sessions = new Sessions();
+  const linux = new LinuxBoots(context.workspaceState, openProgram);
   context.subscriptions.push(
     sessions,
+    linux,
     vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, adapterFactory(context.extensionPath)),
-    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, new LaunchConfigurations()),
+    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, new LaunchConfigurations(linux)),
     vscode.debug.registerDebugConfigurationProvider(
       DEBUG_TYPE,
-      dynamicConfigurations,
+      dynamicConfigurations(linux),
       vscode.DebugConfigurationProviderTriggerKind.Dynamic,
     ),
     ...createViews(context.extensionUri, sessions),

@@ -1,6 +1,6 @@
 /** Listings of images as documents in which breakpoints can be set. */
 import * as vscode from 'vscode';
-import { LISTING_SCHEME } from '../debug-adapter/protocol';
+import { LISTING_SCHEME, type ListingChanged } from '../debug-adapter/protocol';
 import { messageOf, request } from './requests';
 import type { Sessions } from './sessions';
 
@@ -21,6 +21,9 @@ export class Listings implements vscode.TextDocumentContentProvider, vscode.Disp
       vscode.commands.registerCommand('ringside.openProgramListing', () => this.open('program')),
       vscode.commands.registerCommand('ringside.openKernelListing', () => this.open('kernel')),
       sessions.onDidChange(() => this.refresh()),
+      vscode.debug.onDidReceiveDebugSessionCustomEvent(({ event, body }) => {
+        if (event === 'ringside/listingChanged') this.changed.fire(vscode.Uri.parse((body as ListingChanged).path));
+      }),
       sessions.onDidEnd((session) => this.refreshed.delete(session.id)),
     ];
   }

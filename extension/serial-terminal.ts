@@ -34,7 +34,8 @@ export class SerialTerminals implements vscode.Disposable {
     if (!terminal) {
       terminal = new SerialTerminal(session, () => this.terminals.delete(session.id));
       this.terminals.set(session.id, terminal);
-      terminal.terminal.show(true);
+      // Where nothing but a kernel is debugged, the terminal is what the user is waiting for.
+      terminal.terminal.show(session.configuration.program !== undefined);
     }
     return terminal;
   }

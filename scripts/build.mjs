@@ -69,9 +69,11 @@ export async function build({ tests = false, watch = false } = {}) {
     console.log(`build: ${entry} does not exist, skipped`);
     return false;
   });
-  await mkdir(dist, { recursive: true });
   // iced-x86 reads its WebAssembly from the folder of the script it was bundled into.
-  await copyFile(join(root, 'node_modules', 'iced-x86', 'iced_x86_bg.wasm'), join(dist, 'iced_x86_bg.wasm'));
+  for (const folder of [dist, ...(tests ? [join(out, 'editor')] : [])]) {
+    await mkdir(folder, { recursive: true });
+    await copyFile(join(root, 'node_modules', 'iced-x86', 'iced_x86_bg.wasm'), join(folder, 'iced_x86_bg.wasm'));
+  }
   const interpreter = join(dist, 'interpreter.wasm');
   if (watch) {
     // Without the file the interpreter is generated at each start, from the sources as they are then.

@@ -14,33 +14,26 @@ const TERMINAL_REQUEST = new RegExp(`${String.fromCharCode(0x1b)}\\[[0-9;?]*[@-~
 
 export class BootProgress {
   private timer: NodeJS.Timeout | undefined;
-  private target: Target | undefined;
 
   constructor(
     readonly id: string,
+    private readonly target: Target,
     private readonly send: (event: Event) => void,
-  ) {}
-
-  /** Before anything is loaded: loading takes its time, too. */
-  begin(kernel: string): void {
-    const body: DebugProtocol.ProgressStartEvent['body'] = {
-      progressId: this.id,
-      title: `Booting ${basename(kernel)}`,
-      cancellable: true,
-      message: 'Loading the kernel',
-    };
+  ) {
+    const kernel = target.images.find(({ role }) => role === 'kernel');
+    const title = `Booting ${basename(kernel?.path ?? 'Linux')}`;
+    const body: DebugProtocol.ProgressStartEvent['body'] = { progressId: id, title, cancellable: true };
     this.send(new Event('progressStart', body));
     this.timer = setInterval(() => this.update(), UPDATE_MS);
   }
 
-  /** From now on this machine boots. */
-  watch(target: Target): void {
-    this.target = target;
-  }
-
   /** The guest waits for time to pass, or for input: once a process runs, it has come up. */
   idle(): void {
-    if (this.target?.linux?.messages.inUserspace) this.update(true);
+    if (this.target.linux?.messages.inUserspace) this.update(true);
+  }
+
+  get isOver(): boolean {
+    return this.timer === undefined;
   }
 
   end(): void {
@@ -51,8 +44,8 @@ export class BootProgress {
   }
 
   private update(isIdle = false): void {
-    const messages = this.target?.linux?.messages;
-    if (!this.target || !messages) return;
+    const messages = this.target.linux?.messages;
+    if (!messages) return;
     if (isIdle || PROMPT.test(messages.currentLine.replace(TERMINAL_REQUEST, ''))) {
       this.end();
       return;

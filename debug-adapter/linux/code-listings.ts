@@ -16,7 +16,8 @@ const BYTES_WIDTH = 30;
 
 /** A stretch of code with a document of its own. */
 interface Stretch {
-  readonly name: string;
+  /** Its symbol, or its address. */
+  readonly label: string;
   readonly start: bigint;
   readonly end: bigint;
 }
@@ -33,6 +34,8 @@ export class CodeListings {
   constructor(
     private readonly target: Target,
     private readonly image: Image,
+    /** A listing that was made has another text now. */
+    private readonly changed: (path: string) => void,
   ) {}
 
   /** Those made so far. */
@@ -66,28 +69,30 @@ export class CodeListings {
   private stretchAround(va: bigint): Stretch {
     const { symbols } = this.target;
     const found = symbols.functionAt(va)?.symbol;
-    if (!found) return { name: hex(va), start: va, end: va + UNNAMED_BYTES };
+    if (!found) return { label: hex(va), start: va, end: va + UNNAMED_BYTES };
     const { name, value: start, size } = found;
     const after = size > 0n ? start + size : (symbols.nextAfter(va) ?? va + UNNAMED_BYTES);
     const end = after - start > LONGEST ? start + LONGEST : after;
-    if (va >= end) return { name: hex(va), start: va, end: va + UNNAMED_BYTES };
+    if (va >= end) return { label: hex(va), start: va, end: va + UNNAMED_BYTES };
     // Static functions of several files may have the same name.
-    return { name: symbols.named(name)?.value === start ? name : `${name}@${hex(start)}`, start, end };
+    return { label: symbols.named(name)?.value === start ? name : `${name}@${hex(start)}`, start, end };
   }
 
   /** Made anew if the guest has rewritten the code. */
-  private current({ name, start, end }: Stretch): CodeListing {
-    const known = this.made.get(name);
+  private current({ label, start, end }: Stretch): CodeListing {
+    const known = this.made.get(label);
     const bytes = this.target.readCode(start, Number(end - start)).slice();
     if (known?.end === end && Buffer.compare(known.bytes, bytes) === 0) return known;
-    const listing = write(this.target, this.image, { name, start, end: start + BigInt(bytes.length) });
-    const entry = { image: this.image, path: this.uri(name), name: `${name}.lst`, start, end, listing, bytes };
-    this.made.set(name, entry);
+    const listing = write(this.target, this.image, { label, start, end: start + BigInt(bytes.length) });
+    const document = { image: this.image, path: this.uri(label), name: `${label}.lst` };
+    const entry = { ...document, label, start, end, listing, bytes };
+    this.made.set(label, entry);
+    if (known) this.changed(entry.path);
     return entry;
   }
 
-  private uri(name: string): string {
-    return listingUri(`${this.image.path}/${name}`);
+  private uri(label: string): string {
+    return listingUri(`${this.image.path}/${label}`);
   }
 }
 
@@ -95,14 +100,14 @@ function startsAt({ instructions }: Listing, va: bigint): boolean {
   return instructions.some(({ address }) => address === va);
 }
 
-function write(target: Target, image: Image, { name, start, end }: Stretch): Listing {
-  const lines = [`# ${name}, as it is in memory`];
+function write(target: Target, image: Image, { label, start, end }: Stretch): Listing {
+  const lines = [`# ${label}, as it is in memory`];
   const instructions: ListedInstruction[] = [];
   let place = '';
   for (const row of rowsBetween(target, start, end)) {
     const labels = target.symbols.allAt(row.va);
     if (labels.length > 0) lines.push('');
-    for (const label of labels) lines.push(`${digits(row.va)} <${label.name}>:`);
+    for (const { name } of labels) lines.push(`${digits(row.va)} <${name}>:`);
     const from = image.debugInfo?.locate(row.va)?.location;
     const here = from ? `# ${from.file}:${from.line}` : '';
     if (here !== '' && here !== place) lines.push(here);

@@ -158,15 +158,17 @@ describe('Linux as the kernel', () => {
   it('reports how the boot goes to a client that wants to know', async () => {
     await client.send('initialize', { adapterID: 'ringside', supportsProgressReporting: true });
     await client.send('launch', { kernel, memory: '32M', serial: 'terminal' });
+    await client.send('configurationDone', undefined);
     const start = await client.event<{ progressId: string; title: string; cancellable: boolean }>('progressStart');
     assert.deepEqual([start.title, start.cancellable], ['Booting vmlinuz', true]);
-    await client.send('configurationDone', undefined);
     assert.deepEqual(await client.event('progressEnd'), { progressId: start.progressId });
   });
 
   it('gives up a boot that is cancelled', async () => {
     await client.send('initialize', { adapterID: 'ringside', supportsProgressReporting: true });
-    await client.send('launch', { kernel, memory: '32M', stopOnEntry: true });
+    const endless = write('endless', bzImage(gzipSync(smallVmlinux()), {}, Uint8Array.of(0xeb, 0xfe)));
+    await client.send('launch', { kernel: endless, memory: '32M', entry: '64' });
+    await client.send('configurationDone', undefined);
     const { progressId } = await client.event<{ progressId: string }>('progressStart');
     await client.send('cancel', { progressId });
     assert.deepEqual(await client.event('progressEnd'), { progressId });

@@ -23,6 +23,7 @@ export async function run(): Promise<void> {
   await import('./sessions.test');
   await import('./language.test');
   await import('./views.test');
+  await import('./linux.test');
   await import('./whole-window.test');
   const failures = await new Promise<number>((ended) => mocha.run(ended));
   if (failures > 0) throw new Error(`${failures} editor tests failed`);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CPU_MODELS, ENGINE_STAGES } from '../../emulator';
+import { LINUX_ENTRIES } from '../../debug-adapter';
+import { CPU_MODELS, ENGINE_STAGES, PLATFORMS } from '../../emulator';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -28,9 +29,9 @@ describe('the extension manifest', () => {
     for (const name of Object.keys(CPU_MODELS)) assert.match(`${name},+fred`, new RegExp(withFeatures.pattern ?? ''));
   });
 
-  it('offers exactly the engines there are', () => {
-    const { engine } = manifest.contributes.debuggers[0].configurationAttributes.launch.properties;
-    assert.deepEqual(engine.enum, ENGINE_STAGES);
+  it('offers exactly the engines, platforms and entries of Linux there are', () => {
+    const { engine, platform, entry } = manifest.contributes.debuggers[0].configurationAttributes.launch.properties;
+    assert.deepEqual([engine.enum, platform.enum, entry.enum], [ENGINE_STAGES, PLATFORMS, LINUX_ENTRIES]);
   });
 
   it('gives each of its languages breakpoints and a grammar that exists', () => {
