@@ -3,7 +3,7 @@
  * is resident, in MB. Arguments: image, MB of guest memory, seconds.
  */
 import { readFileSync } from 'node:fs';
-import { collectEarly } from '../debug-adapter';
+import { collectEarly } from '../debug-adapter/process-memory';
 import { createMachine, loadMultiboot } from '../emulator';
 
 const [image, megabytes, seconds] = process.argv.slice(2);

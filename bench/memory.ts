@@ -1,7 +1,7 @@
 /** Resident memory of a process in which a guest runs mixed code, some of it generated without end. */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { FRUGAL_ENVIRONMENT } from '../debug-adapter';
+import { FRUGAL_ARGUMENTS, FRUGAL_ENVIRONMENT } from '../debug-adapter/process-memory';
 import { canBuildGuests, Guests } from './guests';
 import type { Row } from './measure';
 
@@ -15,7 +15,7 @@ export function benchMemory(root: string, minutes: number): Row[] {
   try {
     // Bundled beside this program.
     const program = join(dirname(process.argv[1]), 'memory-run.js');
-    const args = [program, guests.build('mixed', 'system-64'), String(GUEST_MB), String(60 * minutes)];
+    const args = [...FRUGAL_ARGUMENTS, program, guests.build('mixed', 'system-64'), String(GUEST_MB), String(60 * minutes)];
     const { status, stdout } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
       // As the extension starts the debug adapter.
