@@ -1,13 +1,10 @@
 /** What is typed for the user, each text after a prompt; and what to watch for in what the guest writes. */
 
 /** Finds the appearances of a text in bytes that come one by one; they do not overlap. */
-export class TextWatch {
-  private readonly text: Uint8Array;
+class TextWatch {
   private tail: number[] = [];
 
-  constructor(text: string) {
-    this.text = new TextEncoder().encode(text);
-  }
+  constructor(private readonly text: Uint8Array) {}
 
   /** Whether the text ends with this byte. */
   see(byte: number): boolean {
@@ -27,7 +24,7 @@ export class Conversation {
   private appearances = 0;
 
   constructor(
-    prompt: string,
+    prompt: Uint8Array,
     private readonly texts: readonly Uint8Array[],
     private readonly events: { readonly firstPrompt: () => void; readonly type: (text: Uint8Array) => void },
   ) {

@@ -69,7 +69,7 @@ export class KernelMessages {
   /** Functions follow the heading, one a line; a question mark is before what the kernel only found on its stack. */
   private seeCallTrace(line: string): void {
     if (/Call Trace:$/.test(line)) this.callTrace = [];
-    const frame = / {2}(\S+\+0x[0-9a-f]+)\/0x[0-9a-f]+/.exec(line)?.[1];
+    const frame = /(?:^|\] ) (\S+\+0x[0-9a-f]+)\/0x[0-9a-f]+/.exec(line)?.[1];
     if (frame !== undefined) this.callTrace = [...this.callTrace, frame];
   }
 }

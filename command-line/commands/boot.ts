@@ -19,11 +19,14 @@ const description = {
   summary: 'Boots a Linux kernel; its serial console is the terminal.',
   options: {
     ...GUEST_OPTIONS,
-    until: { value: 'TEXT', help: 'end when the guest has written this text (once more than there are --send)' },
+    until: {
+      value: 'TEXT',
+      help: 'end when the guest has written this text (once more than there are --send); \\n, \\t, \\e, \\\\, \\xHH understood',
+    },
     send: {
       value: 'TEXT',
       multiple: true,
-      help: 'type this (\\n, \\t, \\e, \\xHH understood) when the text of --until has appeared once more',
+      help: 'type this (\\n, \\t, \\e, \\\\, \\xHH understood: \\x03 is Ctrl-C) when the text of --until has appeared once more',
     },
     'max-seconds': { value: 'S', help: 'stop after so many seconds' },
     'max-instructions': { value: 'N', help: 'stop after so many instructions' },
@@ -73,7 +76,7 @@ export const bootCommand: Command = {
     const conversation =
       given.until === undefined
         ? undefined
-        : new Conversation(given.until, given.send.map(unescaped), {
+        : new Conversation(unescaped(given.until), given.send.map(unescaped), {
             firstPrompt: () => {
               firstPrompt = { seconds: performance.now() / 1000, instructions: machine.instructionCount };
             },
