@@ -15,7 +15,13 @@ export function benchMemory(root: string, minutes: number): Row[] {
   try {
     // Bundled beside this program.
     const program = join(dirname(process.argv[1]), 'memory-run.js');
-    const args = [...FRUGAL_ARGUMENTS, program, guests.build('mixed', 'system-64'), String(GUEST_MB), String(60 * minutes)];
+    const args = [
+      ...FRUGAL_ARGUMENTS,
+      program,
+      guests.build('mixed', 'system-64'),
+      String(GUEST_MB),
+      String(60 * minutes),
+    ];
     const { status, stdout } = spawnSync(process.execPath, args, {
       encoding: 'utf8',
       // As the extension starts the debug adapter.

@@ -12,7 +12,6 @@ export { kernelCommandLine } from './linux/command-line';
 export { loadTarget, type LoadedTarget, type TargetOptions } from './load-target';
 export { parseMemorySize } from './launch-attributes';
 export { msrRegister } from './msrs';
-export { collectEarly } from './process-memory';
 export { REGISTERS, registerNamed, writeRegister, type Register } from './registers';
 export { bootKey, type BootInputs, resumeLinux, type ResumedLinux, type ResumeOptions } from './resume-linux';
 export { explainShutdown } from './shutdown';
