@@ -7,6 +7,7 @@ import { benchDebugAdapter } from './debug-adapter';
 import { benchDecoder } from './decoder';
 import { benchExtension } from './extension';
 import { benchEngine, benchTwins } from './hot-loops';
+import { benchLinux } from './linux';
 import { table, type Row } from './measure';
 import { benchMemory } from './memory';
 import { benchPaging } from './paging';
@@ -32,6 +33,7 @@ const BENCHMARKS: Readonly<Record<string, (options: Options) => Row[] | Promise<
   v86: () => benchTwins(root),
   'system-calls': () => benchSystemCalls(root),
   paging: () => benchPaging(root),
+  linux: () => benchLinux(root),
   memory: ({ minutes }) => benchMemory(root, minutes),
 };
 
