@@ -71,6 +71,17 @@ describe('kernel images', () => {
     });
   }
 
+  it('unpacks zstd without a checksum, and sees if it is longer or shorter than it promises', function () {
+    const payload = compressed('zstd without checksum', vmlinux);
+    if (!payload) return this.skip();
+    assert.equal(Buffer.compare(decompressKernel(payload), vmlinux), 0);
+    for (const change of [-1, 1]) {
+      const altered = payload.slice();
+      new DataView(altered.buffer).setUint32(altered.length - 4, vmlinux.length + change, true);
+      assert.match(refusal(bzImage(altered)), /bytes instead of/);
+    }
+  });
+
   it('leaves bzip2 to the kernel itself', function () {
     const payload = compressed('bzip2', vmlinux);
     if (!payload) return this.skip();

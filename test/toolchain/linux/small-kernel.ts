@@ -141,6 +141,7 @@ const COMPRESSORS: Readonly<Record<string, readonly string[]>> = {
   gzip: ['gzip', '-n', '-9', '-c'],
   lz4: ['lz4', '-l', '-9', '-c'],
   zstd: ['zstd', '-9', '-c'],
+  'zstd without checksum': ['zstd', '-9', '-c', '--no-check'],
   xz: ['xz', '--check=crc32', '--x86', '--lzma2=dict=1MiB', '-c'],
   lzma: ['xz', '--format=lzma', '-c'],
   bzip2: ['bzip2', '-9', '-c'],
