@@ -1,6 +1,7 @@
 # Runs for ever on the acpi platform, with every timer and interrupt source of the machine at work: 8254, real-time clock,
 # local APIC, HPET, ACPI timer, serial port. What it computes depends on all of them, on RDTSC and on RDRAND, and goes to
-# registers of every kind, to memory, to its own code and to the serial port. With a 1 at `slow` it sleeps most of the time.
+# registers of every kind, to memory, to its own code and to the serial port. Data breakpoints trap, one of them after the
+# instruction that follows MOV SS. With a 1 at `slow` the guest has the slow timers alone.
         .set    APIC, 0xfee00000
         .set    HPET, 0xfed00000
         .set    IO_INDEX, 0xfec00000
@@ -67,6 +68,7 @@ _start:
         mov     $7, %eax
         xsetbv
         fninit
+        GATE    0x01, debug
         GATE    0x40, pit
         GATE    0x51, rtc
         GATE    0x62, uart
@@ -74,6 +76,13 @@ _start:
         GATE    0x84, hpet
         GATE    0x95, apic
         lidt    idtr
+        mov     %ss, stack_selector
+        lea     spilled, %rax
+        mov     %rax, %dr0
+        lea     stack_selector, %rax
+        mov     %rax, %dr1
+        mov     $0x790405, %eax         # DR0: writes, 8 bytes; DR1: reads and writes, 2 bytes
+        mov     %rax, %dr7
         OUTPUT  0x21, 0xff
         OUTPUT  0xa1, 0xff
         STORE   APIC + 0xf0, 0x1ff
@@ -120,6 +129,7 @@ work:   sti
         in      $0x42, %al
         add     %al, %bl
         mov     %rbx, spilled
+        mov     stack_selector, %ss
         fildll  spilled
         fld1
         faddp
@@ -142,6 +152,7 @@ changed:
         hlt
         jmp     1b
 
+        HANDLER debug, 'd', call read_dr6
         HANDLER pit, 'p'
         HANDLER rtc, 'r', call read_rtc
         HANDLER uart, 'u', call echo
@@ -149,6 +160,12 @@ changed:
         HANDLER hpet, 'h', call clear_hpet
         HANDLER apic, 'a'
 
+read_dr6:
+        mov     %dr6, %rax
+        add     %rax, %rbx
+        xor     %eax, %eax
+        mov     %rax, %dr6
+        ret
 read_rtc:
         OUTPUT  RTC_INDEX, 0x0c
         in      $RTC_INDEX + 1, %al
@@ -177,6 +194,7 @@ clear_hpet:
         .balign 4096
 spilled: .quad  0
 extended: .fill 16
+stack_selector: .word 0
 idtr:   .word   0xfff
         .quad   IDT
         .globl  slow
