@@ -90,7 +90,11 @@ function programForEfi(
 export function elfOfOtherProcessor(file: Uint8Array): KernelImageError | undefined {
   const machine = ELF_MACHINES[file[ELF_MACHINE] | (file[ELF_MACHINE + 1] << 8)];
   if (machine === undefined) return undefined;
-  return new KernelImageError(`it is for another processor (${machine}), this machine is an x86-64 PC`, 'ELF file', TAKE_X86);
+  return new KernelImageError(
+    `it is for another processor (${machine}), this machine is an x86-64 PC`,
+    'ELF file',
+    TAKE_X86,
+  );
 }
 
 function text(file: Uint8Array, at: number, length: number): string {
