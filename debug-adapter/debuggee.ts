@@ -32,6 +32,8 @@ export interface DebuggeeListener {
   exited(end: SessionEnd): void;
   /** The guest waits for time to pass, or for input. */
   idle(): void;
+  /** A Linux guest has booted, and nobody has touched it yet. */
+  booted(): void;
   /** The guest has rewritten code that a listing shows. */
   listingChanged(path: string): void;
   /** Text for the debug console. */
@@ -67,6 +69,8 @@ export class Debuggee {
   /** The processor has shut down: the user looks at what is left, and anything that would run it ends the session. */
   private shutDown = false;
   private panicTold = false;
+  /** Nobody has stopped the guest, changed it or typed anything: another boot would be the same. */
+  private untouched = true;
 
   constructor(
     readonly target: Target,
@@ -91,7 +95,7 @@ export class Debuggee {
       judge: (stop) => this.judge(stop),
       failed: (error) => log(`Internal error: ${error instanceof Error ? error.message : String(error)}`),
       ended: (end) => this.runEnded(end),
-      idle: () => listener.idle(),
+      idle: () => this.idle(),
       given: () => this.panic(),
     });
   }
@@ -158,6 +162,7 @@ export class Debuggee {
   }
 
   sendSerial(data: Uint8Array): void {
+    this.untouched = false;
     this.target.machine.sendSerial(data);
     this.execution.wake();
   }
@@ -213,6 +218,17 @@ export class Debuggee {
     return { reason: 'kernel-panic', message: messages.panic ?? '' };
   }
 
+  private idle(): void {
+    const { linux } = this.target;
+    if (linux?.messages.isAtPrompt && !linux.hasProgram) this.booted();
+    this.listener.idle();
+  }
+
+  private booted(): void {
+    if (this.untouched) this.listener.booted();
+    this.untouched = false;
+  }
+
   private sessionEnd(stop: SpontaneousStop): SessionEnd | undefined {
     if (stop.reason === 'exit') {
       // The debug-exit port makes code 2 * value + 1 of the value written, which is the program's status.
@@ -263,6 +279,8 @@ export class Debuggee {
       this.listener.exited(over);
       return;
     }
+    if (this.commanded === 'entry' && end.kind === 'step' && this.target.linux?.hasProgram) this.booted();
+    this.untouched = false;
     if (end.kind === 'step') this.breakpoints.log(this.target.state.rip);
     this.shutDown = end.kind === 'stop' && end.stop.reason === 'shutdown';
     this.exception = this.facts.exception;

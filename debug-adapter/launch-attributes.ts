@@ -37,6 +37,7 @@ const CHECKS: Readonly<Record<keyof LaunchAttributes, Check>> = {
   platform: isOneOf(PLATFORMS),
   entry: isOneOf(LINUX_ENTRIES),
   fastTime: isFlag,
+  snapshot: isPath,
   engine: isOneOf(ENGINE_STAGES),
   memory: isText,
   args: isTexts,

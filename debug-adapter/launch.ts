@@ -4,7 +4,8 @@ import { formatOf, readText } from './build';
 import { defaultKernel } from './default-kernel';
 import { AdapterError } from './errors';
 import { readLinuxKernel } from './linux/kernel-file';
-import { loadLinuxTarget } from './linux/load-linux';
+import { LinuxInputs } from './linux/load-linux';
+import { AUTOMATIC, bootOrResume, OFF } from './linux/snapshots';
 import { loadTarget, type LoadedTarget } from './load-target';
 import { parseMemorySize } from './launch-attributes';
 import type { LaunchAttributes } from './protocol';
@@ -13,18 +14,21 @@ import type { LaunchAttributes } from './protocol';
 const NO_KERNEL = 'none';
 
 /** Attributes that only a Linux kernel gives meaning to. */
-const LINUX_ATTRIBUTES = ['initrd', 'busybox', 'append', 'platform', 'entry', 'fastTime'] as const;
+const LINUX_ATTRIBUTES = ['initrd', 'busybox', 'append', 'platform', 'entry', 'fastTime', 'snapshot'] as const;
 
-/** Throws AdapterError. */
-export function launch(
+/** `fresh` boots Linux even where a snapshot of it is. Throws AdapterError. */
+export async function launch(
   attributes: LaunchAttributes,
   serial: (byte: number) => void,
-): LoadedTarget & { readSource: typeof readText } {
+  fresh: boolean,
+): Promise<LoadedTarget & { readSource: typeof readText }> {
   const { kernel } = attributes;
   const named = kernel === undefined || kernel === '' || kernel === NO_KERNEL ? undefined : kernel;
   const linux = named === undefined ? undefined : readLinuxKernel(named);
   const loaded =
-    named !== undefined && linux ? launchLinux(attributes, named, linux, serial) : launchProgram(attributes, serial);
+    named !== undefined && linux
+      ? await launchLinux(attributes, linuxInputs(attributes, named, linux, serial), fresh)
+      : launchProgram(attributes, serial);
   return { ...loaded, readSource: readText };
 }
 
@@ -52,14 +56,20 @@ function launchProgram(attributes: LaunchAttributes, serial: (byte: number) => v
   });
 }
 
-function launchLinux(
+/** Who wants to see the first instruction of the kernel wants to see the boot. */
+function launchLinux(attributes: LaunchAttributes, inputs: LinuxInputs, fresh: boolean): Promise<LoadedTarget> {
+  const { program, stopOnEntry = false, snapshot = AUTOMATIC } = attributes;
+  return bootOrResume(inputs, program === undefined && stopOnEntry ? OFF : snapshot, fresh);
+}
+
+function linuxInputs(
   attributes: LaunchAttributes,
   kernel: string,
   kernelBytes: Uint8Array,
   serial: (byte: number) => void,
-): LoadedTarget {
+): LinuxInputs {
   const { program, initrd, busybox, append, platform, entry, fastTime, args, env } = attributes;
-  return loadLinuxTarget({
+  return new LinuxInputs({
     kernel,
     kernelBytes,
     serial,

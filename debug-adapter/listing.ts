@@ -41,7 +41,7 @@ export class Listings {
     const linux = target.linux && target.images.find(({ role }) => role === 'kernel');
     this.parts = linux && new CodeListings(target, linux, changed);
     this.entries = target.images
-      .filter((image) => image.elf !== undefined && image !== linux)
+      .filter((image) => image !== linux && image.elf !== undefined)
       .map((image) => ({
         image,
         path: listingUri(image.path),

@@ -38,6 +38,11 @@ export interface LaunchAttributes {
   /** Linux: skip the time in which the guest idles; default false, the guest keeps step with real time. */
   fastTime?: boolean;
   /**
+   * Linux: what the next start with the same inputs goes on from, once the guest has booted. `auto` (default): a file in
+   * the folder that the environment variable RINGSIDE_SNAPSHOTS names, none without one; `off`: none; or a file.
+   */
+  snapshot?: string;
+  /**
    * Stop at the program's first instruction in ring 3, which is the default; without a program at the kernel's first
    * instruction, which is not.
    */

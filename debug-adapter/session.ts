@@ -13,6 +13,7 @@ import { checkLaunchAttributes } from './launch-attributes';
 import { launch } from './launch';
 import { BootProgress } from './linux/boot-progress';
 import type { SessionEnd } from './linux/ends';
+import { saveBoot } from './linux/snapshots';
 import { hex, readMemory, writeMemory } from './memory';
 import { msrsResponse, writeMsrValue } from './msrs';
 import type { CustomEvents, CustomRequests, LaunchAttributes, SerialData } from './protocol';
@@ -25,7 +26,7 @@ import type { Target } from './target';
 
 type Body = object | undefined;
 // Requests arrive as JSON: what a handler gets is what the protocol promises for its command.
-type Handler = (args: never) => Body;
+type Handler = (args: never) => Body | Promise<Body>;
 
 export class RingsideSession extends DebugSession {
   private client = new ClientView({});
@@ -116,10 +117,27 @@ export class RingsideSession extends DebugSession {
       const handler = Object.hasOwn(this.handlers, request.command) ? this.handlers[request.command] : undefined;
       if (!handler) throw new AdapterError(`This adapter does not know the request "${request.command}".`, false);
       const body = handler((request.arguments ?? {}) as never);
-      if (body) response.body = body;
+      if (body instanceof Promise) {
+        void body
+          .then(
+            (later: Body) => this.succeeded(response, later),
+            (error: unknown) => this.failed(response, error),
+          )
+          .then(() => this.respond(request, response));
+        return;
+      }
+      this.succeeded(response, body);
     } catch (error) {
       this.failed(response, error);
     }
+    this.respond(request, response);
+  }
+
+  private succeeded(response: DebugProtocol.Response, body: Body): void {
+    if (body) response.body = body;
+  }
+
+  private respond(request: DebugProtocol.Request, response: DebugProtocol.Response): void {
     this.sendResponse(response);
     if (request.command === 'launch' && response.success) this.sendEvent(new InitializedEvent());
     if (request.command === 'disconnect') this.shutdown();
@@ -155,15 +173,16 @@ export class RingsideSession extends DebugSession {
     return CAPABILITIES;
   }
 
-  private launch(args: object): undefined {
+  private async launch(args: object): Promise<undefined> {
     this.attributes = checkLaunchAttributes(args);
     this.noDebug = (args as DebugProtocol.LaunchRequestArguments).noDebug ?? false;
-    this.boot(this.attributes);
+    await this.boot(this.attributes, false);
+    return undefined;
   }
 
-  private boot(attributes: LaunchAttributes): void {
+  private async boot(attributes: LaunchAttributes, fresh: boolean): Promise<void> {
     this.progress?.end();
-    const { target, warnings, readSource } = launch(attributes, this.serial.write);
+    const { target, warnings, readSource } = await launch(attributes, this.serial.write, fresh);
     for (const warning of warnings) this.sendEvent(new OutputEvent(`${warning}\n`, 'console'));
     this.debuggee?.dispose();
     this.debuggee = new Debuggee(
@@ -173,6 +192,7 @@ export class RingsideSession extends DebugSession {
         stopped: (body) => this.stoppedNow(body),
         exited: (end) => this.exited(end),
         idle: () => this.idle(),
+        booted: () => void this.save(target),
         listingChanged: (path) => this.listingChanged(path),
         log: (text, location) => this.log(text, location),
       },
@@ -188,11 +208,11 @@ export class RingsideSession extends DebugSession {
     return undefined;
   }
 
-  private restart(args: DebugProtocol.RestartArguments): undefined {
+  private async restart(args: DebugProtocol.RestartArguments): Promise<undefined> {
     const attributes = args.arguments ? checkLaunchAttributes(args.arguments) : this.attributes;
     if (!attributes) throw new AdapterError('Nothing was launched yet that could be restarted.');
     this.attributes = attributes;
-    this.boot(attributes);
+    await this.boot(attributes, true);
     for (const replay of this.breakpointRequests.values()) {
       for (const breakpoint of replay()) {
         const body: DebugProtocol.BreakpointEvent['body'] = { reason: 'changed', breakpoint };
@@ -200,12 +220,24 @@ export class RingsideSession extends DebugSession {
       }
     }
     if (this.configured) this.configurationDone();
+    return undefined;
   }
 
   /** Not before the client has configured the session: VS Code, for one, does not listen earlier. */
   private beginProgress(target: Target): void {
     if (!this.client.progress || !target.linux) return;
     this.progress = new BootProgress(`boot-${this.nextProgress++}`, target, (event) => this.sendEvent(event));
+  }
+
+  /** Where a snapshot of the booted guest is wanted: the guest goes on while it is written. */
+  private async save({ machine, linux }: Target): Promise<void> {
+    if (!linux?.save) return;
+    try {
+      this.log(await saveBoot(machine, linux.save, linux.messages.currentBytes));
+    } catch (error) {
+      if (!(error instanceof AdapterError)) throw error;
+      this.log(error.message);
+    }
   }
 
   /** DAP `cancel`: of what can be cancelled there is only the boot, without which the session has no purpose. */

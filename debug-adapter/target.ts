@@ -25,16 +25,16 @@ export class Target implements UnwindTarget, DisassemblyTarget {
     /** If the kernel is Linux. */
     readonly linux?: LinuxGuest,
   ) {
-    const described = images.filter(({ debugInfo }) => debugInfo !== undefined);
-    const isLarge = ({ role }: Image): boolean => linux !== undefined && role === 'kernel';
-    const indexed = described.filter((image) => !isLarge(image));
+    // What a Linux kernel has is looked at when it is asked for: it may have to be unpacked first.
+    const kernel = linux && images.find(({ role }) => role === 'kernel');
+    const indexed = images.filter((image) => image !== kernel && image.debugInfo !== undefined);
     this.lines = new LineTable(
       indexed.flatMap(({ debugInfo }) => debugInfo ?? []),
       indexed.flatMap(codeRanges),
       (va) => this.symbols.nextAfter(va),
-      described.filter(isLarge).flatMap(({ debugInfo }) => (debugInfo ? new KernelLines(debugInfo) : [])),
+      kernel ? [new KernelLines(kernel)] : [],
     );
-    const entries = images.flatMap(({ elf }) => (elf ? [elf.entry] : []));
+    const entries = images.flatMap((image) => (image !== kernel && image.elf ? [image.elf.entry] : []));
     const functions = {
       functionAt: (va: bigint) => this.symbols.functionAt(va),
       named: (name: string) => this.symbols.named(name),

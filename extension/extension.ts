@@ -23,7 +23,10 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     sessions,
     linux,
-    vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, adapterFactory(context.extensionPath)),
+    vscode.debug.registerDebugAdapterDescriptorFactory(
+      DEBUG_TYPE,
+      adapterFactory(context.extensionPath, context.globalStorageUri.fsPath),
+    ),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, new LaunchConfigurations(linux)),
     vscode.debug.registerDebugConfigurationProvider(
       DEBUG_TYPE,

@@ -10,7 +10,9 @@ import { DEBUG_TYPE } from './requests';
 /** Languages of editors whose file can be launched. */
 const LANGUAGES = new Set(['gas', 'asm', 'asm-intel-x86-generic', 'nasm']);
 /** Attributes that name a file, and may do so by a path in the workspace folder. */
-const PATHS = ['kernel', 'initrd', 'busybox'] as const;
+const PATHS = ['kernel', 'initrd', 'busybox', 'snapshot'] as const;
+/** What stands for a path there. */
+const WORDS = new Set<unknown>(['none', 'auto', 'off']);
 const ASSEMBLY_SOURCE = /\.(s|asm)$/i;
 
 /** The configuration for one program, as F5 without a launch.json uses it. */
@@ -61,7 +63,7 @@ export class LaunchConfigurations implements vscode.DebugConfigurationProvider {
     const paths: Record<string, unknown> = {};
     for (const name of PATHS) {
       const path: unknown = configuration[name];
-      if (path !== undefined) paths[name] = absolute(path, folder);
+      if (path !== undefined && !WORDS.has(path)) paths[name] = absolute(path, folder);
     }
     return { serial: 'terminal', ...configuration, ...paths };
   }

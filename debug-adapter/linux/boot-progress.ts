@@ -6,12 +6,6 @@ import type { Target } from '../target';
 
 const UPDATE_MS = 250;
 const LONGEST_MESSAGE = 80;
-/** What stands before the cursor when somebody is asked to type. */
-const PROMPT = /(?:[#$%>]|login:|[Pp]assword:) ?$/;
-
-/** Escape sequences, such as a shell's question where the cursor is (ECMA-48, section 5.4). */
-const TERMINAL_REQUEST = new RegExp(`${String.fromCharCode(0x1b)}\\[[0-9;?]*[@-~]`, 'g');
-
 export class BootProgress {
   private timer: NodeJS.Timeout | undefined;
 
@@ -46,7 +40,7 @@ export class BootProgress {
   private update(isIdle = false): void {
     const messages = this.target.linux?.messages;
     if (!messages) return;
-    if (isIdle || PROMPT.test(messages.currentLine.replace(TERMINAL_REQUEST, ''))) {
+    if (isIdle || messages.isAtPrompt) {
       this.end();
       return;
     }

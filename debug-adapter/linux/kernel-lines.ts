@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type CodeLocation, type DebugInfo, DwarfError } from '../../toolchain';
+import { type CodeLocation, DwarfError } from '../../toolchain';
+import type { Image } from '../image';
 import type { LineSource } from '../symbols/lines';
 
 /**
@@ -12,10 +13,10 @@ export class KernelLines implements LineSource {
   private cachedFiles: ReadonlySet<string> | undefined;
   private damaged = false;
 
-  constructor(private readonly debugInfo: DebugInfo) {}
+  constructor(private readonly kernel: Pick<Image, 'debugInfo'>) {}
 
   at(va: bigint): CodeLocation | undefined {
-    const found = this.guarded(() => this.debugInfo.locate(va), undefined);
+    const found = this.guarded(() => this.kernel.debugInfo?.locate(va), undefined);
     return found && this.isPresent(found.location.file) ? found : undefined;
   }
 
@@ -25,20 +26,20 @@ export class KernelLines implements LineSource {
 
   addresses(path: string, line: number): readonly bigint[] {
     if (!this.known.has(resolve(path))) return [];
-    const found = this.guarded(() => this.debugInfo.addressesOf(resolve(path), line), undefined);
+    const found = this.guarded(() => this.kernel.debugInfo?.addressesOf(resolve(path), line), undefined);
     return found?.line === line ? found.addresses : [];
   }
 
   linesWithCode(path: string, first: number, last: number): number[] {
     if (!this.known.has(resolve(path))) return [];
-    return this.guarded(() => this.debugInfo.linesOf(resolve(path)), []).filter(
+    return this.guarded(() => this.kernel.debugInfo?.linesOf(resolve(path)) ?? [], []).filter(
       (line) => line >= first && line <= last,
     );
   }
 
   private get known(): ReadonlySet<string> {
     this.cachedFiles ??= new Set(
-      this.guarded(() => this.debugInfo.files, [])
+      this.guarded(() => this.kernel.debugInfo?.files ?? [], [])
         .filter((file) => this.isPresent(file))
         .map((file) => resolve(file)),
     );

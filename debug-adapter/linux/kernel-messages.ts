@@ -8,6 +8,11 @@ const LONGEST_LINE = 1000;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
+/** What stands before the cursor when somebody is asked to type. */
+const PROMPT = /(?:[#$%>]|login:|[Pp]assword:) ?$/;
+/** Escape sequences, such as a shell's question where the cursor is (ECMA-48, section 5.4). */
+const TERMINAL_REQUEST = new RegExp(`${String.fromCharCode(0x1b)}\\[[0-9;?]*[@-~]`, 'g');
+
 /** Reads along what the guest writes to its console. */
 export class KernelMessages {
   /** Why the kernel gave up; undefined as long as it did not. */
@@ -35,8 +40,17 @@ export class KernelMessages {
   }
 
   /** What is written of a line that has not ended yet. */
-  get currentLine(): string {
-    return new TextDecoder().decode(Uint8Array.from(this.bytes));
+  get currentBytes(): Uint8Array {
+    return Uint8Array.from(this.bytes);
+  }
+
+  /** Somebody is asked to type. */
+  get isAtPrompt(): boolean {
+    return PROMPT.test(this.currentLine.replace(TERMINAL_REQUEST, ''));
+  }
+
+  private get currentLine(): string {
+    return new TextDecoder().decode(this.currentBytes);
   }
 
   private line(text: string): void {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'fflate';
-import { readElf } from '../../toolchain';
+import { buildImage, KERNEL_LAYOUT, readElf } from '../../toolchain';
 import { DapClient, HELLO, KERNEL } from './client';
 import { bzImage, smallVmlinux } from '../toolchain/linux/small-kernel';
 
@@ -173,6 +173,90 @@ describe('Linux as the kernel', () => {
     await client.send('cancel', { progressId });
     assert.deepEqual(await client.event('progressEnd'), { progressId });
     await client.event('terminated');
+  });
+
+  describe('snapshots', () => {
+    /** Shows a prompt, and halts. */
+    const halting = `
+	.section .boot.text, "ax"
+	.globl _start
+_start:
+	movw $0x3f8, %dx
+	leaq text(%rip), %rsi
+	movl $8, %ecx
+	cld
+	rep outsb
+1:	sti
+	hlt
+	jmp 1b
+text:	.ascii "boots\\n# "
+	.text
+	nop
+`;
+    let sleeper: string;
+    before(() => {
+      const files = [{ path: 'halting.S', text: halting }];
+      const { elf } = buildImage(files, { entry: '_start' }, KERNEL_LAYOUT);
+      assert.ok(elf);
+      sleeper = write('halting', bzImage(gzipSync(elf)));
+    });
+
+    async function start(attributes: object, restart = false): Promise<string> {
+      client = new DapClient();
+      shown = '';
+      await launch({ kernel: sleeper, ...attributes });
+      await console('# ');
+      if (restart) {
+        shown = '';
+        await client.send('restart', {});
+        await console('# ');
+      }
+      const log = client.takeOutput('console');
+      await client.close();
+      return log;
+    }
+
+    it('a boot is saved once it has come to a prompt; the next start goes on from there, a restart boots', async () => {
+      const snapshot = join(folder, 'saved.snapshot');
+      await launch({ kernel: sleeper, snapshot });
+      await console('# ');
+      const { output } = await client.event<{ output: string }>('output');
+      assert.match(output, /^A snapshot of the booted machine is saved/);
+      await client.close();
+      assert.match(await start({ snapshot }), /^Goes on from a snapshot of .*Restart boots anew/);
+      assert.equal(shown, '# ');
+      await start({ snapshot }, true);
+      assert.equal(shown, 'boots\n# ');
+      await start({ snapshot: 'off' });
+      assert.equal(shown, 'boots\n# ');
+    });
+
+    it('one that is damaged, or of other inputs, is told', async () => {
+      const damaged = write('damaged.snapshot', 'no snapshot');
+      await assert.rejects(launch({ kernel: sleeper, snapshot: damaged }), /damaged\.snapshot is not a snapshot/);
+      const snapshot = join(folder, 'saved.snapshot');
+      await client.close();
+      client = new DapClient();
+      await assert.rejects(launch({ kernel: sleeper, snapshot, append: 'quiet' }), /was made of another kernel/);
+    });
+
+    it('those that nobody named are in the folder of the client, and replaced if they are of no use', async () => {
+      const storage = join(folder, 'storage');
+      process.env.RINGSIDE_SNAPSHOTS = storage;
+      try {
+        await launch({ kernel: sleeper });
+        await console('# ');
+        await client.event('output');
+        await client.close();
+        const [name] = readdirSync(storage);
+        assert.match(await start({}), /^Goes on from a snapshot/);
+        writeFileSync(join(storage, name), 'damaged');
+        assert.match(await start({}), /is not a snapshot/);
+        assert.equal(shown, 'boots\n# ');
+      } finally {
+        delete process.env.RINGSIDE_SNAPSHOTS;
+      }
+    });
   });
 
   describe('bad input', () => {
