@@ -156,16 +156,15 @@ describe('Privileged instructions in generated code', () => {
     it(`${name} does what its architectural routine does`, function () {
       this.timeout(60_000);
       let completed = 0;
-      for (let seed = 1; seed <= 24; seed++) {
+      for (let seed = 1; seed <= 16; seed++) {
         const alone = machineIn(seed, code, 'interpreter');
         const expected = allOf(alone, stepped(alone));
         if (alone.instructionCount > BEFORE) completed++;
-        for (const engine of ['interpreter', 'compiled'] as const) {
-          const machine = machineIn(seed, code, engine);
-          assert.deepEqual(allOf(machine, machine.run(COUNT)), expected, `seed ${seed}, ${engine}`);
-        }
+        const engine = seed % 2 ? 'interpreter' : 'compiled';
+        const machine = machineIn(seed, code, engine);
+        assert.deepEqual(allOf(machine, machine.run(COUNT)), expected, `seed ${seed}, ${engine}`);
       }
-      assert.ok(completed > 5, `${completed} of the states allow it`);
+      assert.ok(completed > 3, `${completed} of the states allow it`);
     });
   }
 });
