@@ -1,9 +1,9 @@
 /** Tells how a Linux guest ended, where its console does not, and the exit code of that. */
-import { explainShutdown, kernelCallStack, kernelTarget } from '../debug-adapter';
+import { explainShutdown, kernelCallStack, kernelTarget, type KernelMessages } from '../debug-adapter';
 import type { Machine } from '../emulator';
 import type { ElfFile } from '../toolchain';
 import { ExitCode } from './errors';
-import type { KernelMessages, LinuxEnd } from './linux-console';
+import type { LinuxEnd } from './linux-console';
 
 export interface EndedLinux {
   readonly machine: Machine;

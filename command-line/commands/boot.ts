@@ -1,9 +1,9 @@
 /** `ringside boot`: a real Linux kernel, its console in the terminal. */
-import { ConsoleLine } from '../../debug-adapter';
+import { ConsoleLine, KernelMessages } from '../../debug-adapter';
 import { Conversation, unescaped } from '../conversation';
 import { ExitCode, UsageError } from '../errors';
 import { writeFile } from '../files';
-import { KernelMessages, runLinux } from '../linux-console';
+import { runLinux } from '../linux-console';
 import { describeEnd } from '../linux-end';
 import { checkGuestOptions, GUEST_OPTIONS, startGuest } from '../linux-guest';
 import { parseOptions, type CommandDescription, type Given } from '../options';

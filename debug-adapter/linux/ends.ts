@@ -32,6 +32,8 @@ export function linuxEnd(stop: SpontaneousStop, { messages, hasProgram }: LinuxG
       if (messages.poweredDown) return { text: 'Linux has switched the machine off.' };
       return messages.halted ? { text: 'Linux has halted the machine.' } : undefined;
     case 'reset':
+      if (messages.panic !== undefined)
+        return { text: `Kernel panic - not syncing: ${messages.panic}. The kernel has reset the machine.` };
       return { text: 'Linux has reset the machine. Start debugging to boot it again.' };
     case 'shutdown':
       return messages.restarting

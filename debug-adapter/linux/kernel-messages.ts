@@ -21,6 +21,8 @@ export class KernelMessages {
   panicReported = false;
   /** Where the last exception in the kernel came that it reported: `function+offset/size`. */
   fault: string | undefined;
+  /** The call stack it reported last, innermost function first, each as `function+offset`. */
+  callTrace: readonly string[] = [];
   poweredDown = false;
   halted = false;
   restarting = false;
@@ -59,10 +61,17 @@ export class KernelMessages {
     if (panic) this.panic ??= panic[1];
     if (text.includes('---[ end Kernel panic')) this.panicReported = true;
     this.fault = /RIP: 0010:(\S+)/.exec(text)?.[1] ?? this.fault;
+    this.seeCallTrace(text);
     if (text.includes('reboot: Power down')) this.poweredDown = true;
     if (text.includes('reboot: System halted')) this.halted = true;
     if (text.includes('reboot: Restarting system')) this.restarting = true;
     if (/Run \S+ as init process/.test(text)) this.inUserspace = true;
+  }
+  /** Functions follow the heading, one a line; a question mark is before what the kernel only found on its stack. */
+  private seeCallTrace(line: string): void {
+    if (/Call Trace:$/.test(line)) this.callTrace = [];
+    const frame = /(?:^|\] ) (\S+\+0x[0-9a-f]+)\/0x[0-9a-f]+/.exec(line)?.[1];
+    if (frame !== undefined) this.callTrace = [...this.callTrace, frame];
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Conversation, unescaped } from '../../command-line/conversation';
-import { KernelMessages } from '../../command-line/linux-console';
+import { KernelMessages } from '../../debug-adapter';
 import { describeEnd } from '../../command-line/linux-end';
 import { createMachine } from '../../emulator';
 import { Folder, run } from './support';
