@@ -6,6 +6,7 @@ import {
   isTranscendental,
   keepsErrorPointers,
   leavesDataPointer,
+  lostPointers,
   nearlyEqual,
   reciprocalsAgree,
   undefinedStatus,
@@ -68,7 +69,7 @@ export function extendedDifferences(
   check('x87 control', silicon.control, emulator.control);
   check('x87 status', silicon.status & status, emulator.status & status);
   check('x87 tags', silicon.tags, emulator.tags);
-  if (!keepsErrorPointers(silicon.status)) return found;
+  if (!keepsErrorPointers(silicon.status) || lostPointers(test, silicon)) return found;
   check('x87 opcode', silicon.opcode, emulator.opcode);
   // Addresses that are not canonical are made so on loading, to as many bits as the processor has.
   check('x87 instruction', canonical(silicon.instructionPointer), canonical(emulator.instructionPointer));

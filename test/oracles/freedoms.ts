@@ -92,6 +92,19 @@ export function leavesDataPointer({ instructions, extended }: Case): boolean {
   );
 }
 
+/**
+ * Whether the system has interrupted the case before control instructions made an exception pending: with none pending AMD's
+ * processors do not save FOP, FIP and FDP, which are then 0.
+ */
+export function lostPointers(
+  { instructions, extended }: Case,
+  { opcode, instructionPointer, dataPointer }: ExtendedState,
+): boolean {
+  if (!extended || keepsErrorPointers(extended.status)) return false;
+  const controls = instructions.every(({ mnemonic }) => !mnemonic.startsWith('F') || CONTROL.test(mnemonic));
+  return controls && opcode === 0 && instructionPointer === 0n && dataPointer === 0n;
+}
+
 /** Bytes of the window in which some bits need not be the same. */
 export interface IgnoredMemory {
   readonly from: number;

@@ -6,8 +6,8 @@ export const GROUPS = ['integer', 'x87', 'mmx', 'sse', 'avx', 'state'] as const;
 export type Group = (typeof GROUPS)[number];
 
 const STATE = new Set(['FXSAVE', 'FXRSTOR', 'XSAVE', 'XSAVEC', 'XSAVEOPT', 'XRSTOR']);
-/** SSE instructions without vector registers among their operands. */
-const SSE_ALONE = new Set(['LDMXCSR', 'STMXCSR']);
+/** SSE instructions without vector registers among their operands; of the conversions, those from memory. */
+const SSE_ALONE = /^(LDMXCSR|STMXCSR|CVTT?S[SD]2SI)$/;
 
 /** What a processor must have, by the names in /proc/cpuinfo, for the group to be compared. */
 export const GROUP_FEATURES: Readonly<Record<Group, readonly string[]>> = {
@@ -25,6 +25,6 @@ export function groupOf({ mnemonic, operands }: Instruction, vex: boolean): Grou
   if (mnemonic.startsWith('F')) return 'x87';
   if (mnemonic === 'EMMS' || operands.some(({ kind }) => kind === 'mmx')) return 'mmx';
   if (vex && mnemonic.startsWith('V')) return 'avx';
-  if (SSE_ALONE.has(mnemonic) || operands.some(({ kind }) => kind === 'xmm')) return 'sse';
+  if (SSE_ALONE.test(mnemonic) || operands.some(({ kind }) => kind === 'xmm')) return 'sse';
   return 'integer';
 }
