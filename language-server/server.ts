@@ -7,6 +7,7 @@ import { completion } from './features/completion';
 import { definition } from './features/definition';
 import { documentSymbols } from './features/document-symbols';
 import { hover } from './features/hover';
+import { Folders } from './folders';
 import { pathOf, SourceFiles } from './source-files';
 import { Workspace } from './workspace';
 
@@ -17,6 +18,7 @@ const CAPABILITIES: InitializeResult = {
     completionProvider: { triggerCharacters: ['%', '.'] },
     definitionProvider: true,
     documentSymbolProvider: true,
+    workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
     hoverProvider: true,
   },
 };
@@ -31,8 +33,18 @@ export function serve(connection: Connection): void {
     (error) => connection.console.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
   );
 
-  connection.onInitialize(() => CAPABILITIES);
-  documents.onDidChangeContent(({ document }) => publisher.changed(pathOf(document.uri)));
+  const folders = new Folders();
+  connection.onInitialize(({ workspaceFolders }) => {
+    folders.set(workspaceFolders);
+    return CAPABILITIES;
+  });
+  connection.onInitialized(() => {
+    connection.workspace.onDidChangeWorkspaceFolders(({ added, removed }) => folders.change(added, removed));
+  });
+  documents.onDidChangeContent(({ document }) => {
+    const path = pathOf(document.uri);
+    if (folders.include(path)) publisher.changed(path);
+  });
   documents.onDidClose(({ document }) => publisher.closed(pathOf(document.uri)));
   connection.onCompletion(({ textDocument, position }, token) =>
     token.isCancellationRequested ? null : completion(workspace, pathOf(textDocument.uri), position),

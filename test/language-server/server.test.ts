@@ -115,4 +115,29 @@ describe('Language server', () => {
     assert.match(JSON.stringify(hover.contents), /IA32_LSTAR/);
     await client.request('shutdown', undefined);
   });
+
+  it('tells of mistakes in the folders that are open, not in other files', async () => {
+    const client = new Client();
+    const folder = (path: string): { uri: string; name: string } => ({ uri: pathToFileURL(path).href, name: path });
+    await client.request<InitializeResult>('initialize', {
+      processId: null,
+      rootUri: null,
+      capabilities: { workspace: { workspaceFolders: true } },
+      workspaceFolders: [folder('/w')],
+    });
+    client.notify('initialized', {});
+    const open = (path: string): void =>
+      client.notify('textDocument/didOpen', {
+        textDocument: { uri: pathToFileURL(path).href, languageId: 'gas', version: 1, text: '\tbadly\n' },
+      });
+    open('/kernel/entry_64.S');
+    open('/w/b.S');
+    assert.equal((await client.diagnostics()).uri, pathToFileURL('/w/b.S').href);
+
+    client.notify('workspace/didChangeWorkspaceFolders', { event: { added: [folder('/v')], removed: [folder('/w')] } });
+    open('/w/c.S');
+    open('/v/c.S');
+    assert.equal((await client.diagnostics()).uri, pathToFileURL('/v/c.S').href);
+    await client.request('shutdown', undefined);
+  });
 });
