@@ -263,7 +263,7 @@ export class Engine {
     const { state } = this;
     const linear = this.processor.mode.codeBase + state.rip;
     const resume = state.flag(Flag.RF);
-    // After MOV SS and POP SS too, an instruction breakpoint is disregarded (SDM vol. 3, section 17.3.1.1).
+    // After MOV SS and POP SS too, an instruction breakpoint is disregarded (SDM vol. 3, section 6.8.3).
     if (!resume && state.interruptShadow !== 'ss') {
       const hit = instructionBreakpoints(state, linear);
       if (hit) return this.raise(new DebugFault(hit));
