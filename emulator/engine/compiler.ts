@@ -14,8 +14,14 @@ import type { Mode } from './mode';
 import { compilablePrefix, compileRegion, type RegionBlock } from './region';
 import { importHelpers } from './out-of-line';
 
-/** A block is compiled once so many slices have ended at it. */
+/** A block is compiled once so many slices have ended at it; */
 const HOT = 3;
+/**
+ * as many again for each `MOST_REGIONS` regions that were given up, up to so many times. A guest that makes code without end
+ * and runs it for a moment would have a module compiled for each piece, and of each V8 and the C library keep a trace for
+ * good. What stays hot is compiled all the same, some milliseconds later.
+ */
+const MOST_PATIENCE = 40;
 const MOST_BLOCKS = 96;
 const MOST_INSTRUCTIONS = 600;
 /**
@@ -39,6 +45,8 @@ export class Compiler {
   /** By slot, in the order in which they were compiled. */
   private readonly regions = new Map<number, CompiledRegion>();
   private codeBytes = 0;
+  /** Regions given up so far: evicted, overwritten, or dropped with all blocks. */
+  private givenUp = 0;
   /** Slots that have been used, and those of them that are free again. */
   private slots = 0;
   private freeSlots: number[] = [];
@@ -59,9 +67,14 @@ export class Compiler {
     return this.regions.size;
   }
 
+  /** Heat of a block that is worth compiling. */
+  private get hot(): number {
+    return HOT * (1 + Math.min(MOST_PATIENCE, Math.floor(this.givenUp / MOST_REGIONS)));
+  }
+
   /** A slice of the budget ran out at `block`, so generated code is not running: compiles around it once it is hot. */
   sample(block: Block): void {
-    if (block.region || ++block.heat < HOT) return;
+    if (block.region || ++block.heat < this.hot) return;
     this.compileAround(block, (rip, pa) => this.code.known(rip, pa, block.mode));
   }
 
@@ -178,6 +191,7 @@ export class Compiler {
     if (!compiled) return;
     this.regions.delete(region.slot);
     this.freeSlots.push(region.slot);
+    this.givenUp++;
     this.codeBytes -= compiled.codeBytes;
     this.functions.set(region.slot, null);
     compiled.blocks.forEach((block, i) => {
@@ -190,6 +204,7 @@ export class Compiler {
   /** All blocks are gone. */
   forget(): void {
     for (const slot of this.regions.keys()) this.functions.set(slot, null);
+    this.givenUp += this.regions.size;
     this.regions.clear();
     this.codeBytes = 0;
     this.slots = 0;
